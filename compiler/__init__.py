@@ -1,0 +1,1 @@
+"""The meaning of a project of flows: from syntax trees to a runtime program. Pure: no clock, no async."""

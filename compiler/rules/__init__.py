@@ -1,0 +1,1 @@
+"""Rules over the whole checked model, one module per family."""

@@ -1,0 +1,1 @@
+"""Executes a program. Knows neither the language nor its compiler."""

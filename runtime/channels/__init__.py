@@ -1,0 +1,1 @@
+"""The faces a user or a program talks to: HTTP, WebSocket and terminal."""

@@ -1,0 +1,1 @@
+"""Performs what the kernel decides: sessions, timers and the sweeper. Async and thin."""

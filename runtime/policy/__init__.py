@@ -1,0 +1,1 @@
+"""Retry, breaker, limiter, bulkhead, budget and admission as pure state machines that take `now`."""

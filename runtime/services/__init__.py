@@ -1,0 +1,1 @@
+"""Calls to the outside: the port and its implementations."""

@@ -1,0 +1,1 @@
+"""Clock, disk, backends and channel under the control of a seed."""
