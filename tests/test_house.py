@@ -1,0 +1,61 @@
+"""The layout of the repository: what is imported from where, and what a wheel holds."""
+
+import subprocess
+import sys
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+SETUPTOOLS = PROJECT["tool"]["setuptools"]
+
+
+def test_layers_import_only_what_they_may() -> None:
+    # Its own process: the linter puts the working directory on sys.path, where the bare names of the layers are.
+    linter = Path(sys.executable).with_name("lint-imports")
+    run = subprocess.run([linter, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_packages_in_pyproject_are_the_packages_on_disk() -> None:
+    on_disk = {
+        ".".join((name, *init.parent.relative_to(ROOT / folder).parts))
+        for name, folder in SETUPTOOLS["package-dir"].items()
+        for init in (ROOT / folder).rglob("__init__.py")
+        if "templates" not in init.parts
+    }
+    assert on_disk == set(SETUPTOOLS["packages"])
+
+
+def test_every_python_file_lies_in_a_package() -> None:
+    orphans = [
+        str(module.relative_to(ROOT))
+        for folder in ("cli", "compiler", "dsl", "runtime")
+        for module in (ROOT / folder).rglob("*.py")
+        if "templates" not in module.parts and not (module.parent / "__init__.py").exists()
+    ]
+    assert orphans == []
+
+
+@pytest.mark.parametrize("layer", ["cli", "compiler", "dsl", "runtime"])
+def test_layer_is_typed(layer: str) -> None:
+    assert files(f"flowc.{layer}").joinpath("py.typed").is_file()
+
+
+def test_dependencies_are_pinned() -> None:
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pinned = {canonicalize_name(line.split("==")[0]) for line in lines if not line.startswith("#")}
+    extras = PROJECT["project"]["optional-dependencies"].values()
+    wanted = [*PROJECT["project"]["dependencies"], *(each for extra in extras for each in extra)]
+    names = {canonicalize_name(Requirement(each).name) for each in wanted}
+    assert names - {"flowc"} <= pinned
+
+
+def test_pins_say_no_address() -> None:
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    assert [line for line in lines if "/" in line or "@" in line] == []
