@@ -19,7 +19,7 @@ check: $(INSTALLED) typecheck
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/flowc check flows
 	$(BIN)/flowc fmt --check flows
 	$(BIN)/flowc test flows
