@@ -1,0 +1,171 @@
+"""What a backend is to the rest of the runtime: one attempt in, one raw answer out; and what a call comes to.
+
+An adapter makes a single attempt. It never retries, never waits for a place, never decides what an answer means for the conversation:
+that is `flowc.runtime.policy.verdict`, the same for all adapters. So an adapter says only what it saw, and whether the request may have
+reached the backend. `Services` (calls.py) puts the policies around it.
+"""
+
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+import anyio
+
+from flowc.runtime.kernel.events import CallResult
+from flowc.runtime.policy.verdict import RawAnswer
+from flowc.runtime.program import Operation, PriorityClass
+from flowc.runtime.values import Value
+
+__all__ = [
+    "Adapter",
+    "AttemptRequest",
+    "Call",
+    "Caller",
+    "Claim",
+    "Clock",
+    "Later",
+    "LoopClock",
+    "Misconfigured",
+    "Seen",
+    "Watch",
+]
+
+
+# ---------------------------------------------------------------------------------------------------------- the adapter's side
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRequest:
+    """One attempt. `key` is the same for every attempt of a write; `number` counts from 1; `user` is set where the channel proved it."""
+
+    operation: Operation
+    arguments: Mapping[str, Value]
+    timeout_s: float
+    number: int = 1
+    key: str | None = None
+    user: str | None = None
+
+
+class Adapter(Protocol):
+    """One backend. Opened once for a running server; `attempt` is called at the same time from many conversations.
+
+    `attempt` is cancelled when its time is up: an adapter needs no timeout of its own, and swallows no cancellation. What it raises is
+    taken for "may have been done": a known outcome is returned, not raised.
+    """
+
+    def opened(self) -> AbstractAsyncContextManager[None]:
+        """Connections, for as long as the server runs."""
+        ...
+
+    async def attempt(self, request: AttemptRequest) -> RawAnswer: ...
+
+
+class Misconfigured(Exception):
+    """Services cannot be opened: one sentence for each thing that is missing or wrong, all of them."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+# ----------------------------------------------------------------------------------------------------------- the engine's side
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call to make now. `deadline` is the turn's, in the clock's seconds; the operation's `within` holds beside it.
+    `user` is given only where the channel proves the user (a limit `per user` counts by it)."""
+
+    service: str
+    operation: str
+    arguments: Mapping[str, Value]
+    deadline: float | None = None
+    priority: PriorityClass = "normal"
+    user: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What the row of a command says when somebody works on it.
+
+    `deferred` a job: one attempt a claim. `waited_s` since its turn was committed, the time it was paused taken out. `attempts` that left.
+    `first_sent_s` ago the first one left; None when none did. `in_doubt`: an attempt that left may have been done (also one whose server
+    died before it said how it ended).
+    """
+
+    key: str
+    deferred: bool
+    within_s: float
+    waited_s: float = 0.0
+    attempts: int = 0
+    first_sent_s: float | None = None
+    in_doubt: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """A write that is to be claimed again after `wait_s`: a row with a due time. `sent`: this claim's attempts left (add `attempts`).
+    `in_doubt` is for the next claim. `paused`: the service is, and the command's `within` stands still."""
+
+    wait_s: float
+    why: str
+    attempts: int = 0
+    in_doubt: bool = False
+    paused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One attempt as it ended, for metrics, traces and `why`. `outcome` is `ok` or a kind; a local refusal has `sent` False."""
+
+    service: str
+    operation: str
+    number: int
+    outcome: str
+    sent: bool
+    queued_s: float
+    took_s: float
+    message: str = ""
+
+
+class Watch(Protocol):
+    """Called with each attempt and local refusal, on the event loop; must not raise."""
+
+    def __call__(self, seen: Seen, /) -> None: ...
+
+
+class Caller(Protocol):
+    """What the engine needs of the services."""
+
+    async def read(self, call: Call) -> CallResult: ...
+
+    async def write(self, call: Call, claim: Claim) -> CallResult | Later: ...
+
+
+# -------------------------------------------------------------------------------------------------------------------- the clock
+
+
+class Clock(Protocol):
+    """Seconds that only grow, and waiting for them. A simulator gives its own."""
+
+    def now(self) -> float: ...
+
+    async def sleep(self, seconds: float) -> None: ...
+
+    def timeout(self, seconds: float) -> AbstractContextManager[anyio.CancelScope]:
+        """Cancels its block after `seconds`; the scope's `cancelled_caught` says that it did."""
+        ...
+
+
+class LoopClock:
+    """The event loop's own clock."""
+
+    def now(self) -> float:
+        return anyio.current_time()
+
+    async def sleep(self, seconds: float) -> None:
+        await anyio.sleep(seconds)
+
+    def timeout(self, seconds: float) -> AbstractContextManager[anyio.CancelScope]:
+        return anyio.move_on_after(seconds)
