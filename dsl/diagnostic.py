@@ -4,12 +4,13 @@ Codes are constants beside the pass that reports them; `flowc.compiler.codes` ga
 no wording and no drawing (`flowc.dsl.render` draws).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
 from flowc.dsl.source import Span
 
-__all__ = ["Code", "Diagnostic", "Edit", "Label", "Severity"]
+__all__ = ["Code", "Diagnostic", "Edit", "Label", "Severity", "sort"]
 
 
 class Severity(Enum):
@@ -47,7 +48,7 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One mistake. `labels[0]` is the primary place, at most two more follow; `notes` are whole lines under the picture."""
+    """One mistake. `labels[0]` is the primary place, at most two more follow; `notes` are lines under the picture."""
 
     code: Code
     message: str
@@ -66,3 +67,13 @@ class Diagnostic:
     def level(self) -> Severity:
         """How serious it is."""
         return self.severity or self.code.severity
+
+
+def sort(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """In source order: by file, place, code."""
+    return tuple(sorted(diagnostics, key=_order))
+
+
+def _order(diagnostic: Diagnostic) -> tuple[str, int, int, str, str]:
+    span = diagnostic.span
+    return span.path, span.start, span.end, diagnostic.code.id, diagnostic.message
