@@ -169,7 +169,8 @@ class Argument:
     span: Span
 
 
-# --------------------------------------------------------------------------------------------------- text with templates
+# --------------------------------------------------------------------------------------------------- text with
+# templates
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -468,7 +469,8 @@ class AdapterLine:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Operation:
-    """`read name(parameters) -> result` or `write …` and the lines under it. `result` None when the signature has no `->`."""
+    """`read name(parameters) -> result` or `write …` and the lines under it. `result` None when the signature has
+    no `->`."""
 
     kind: Literal["read", "write"]
     name: Name
@@ -804,8 +806,8 @@ Statement = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NamePattern:
-    """`on NAME`: an intent, event, failure or outcome by where it stands; also `failure`, `unknown`, `failed`, `returned`,
-    `unavailable`, `empty` and the outcome kinds, which are reserved after `on`."""
+    """`on NAME`: an intent, event, failure or outcome by where it stands; also `failure`, `unknown`, `failed`,
+    `returned`, `unavailable`, `empty` and the outcome kinds, which are reserved after `on`."""
 
     name: Name
     span: Span

@@ -2,8 +2,8 @@
 
 A flow is flat code: a tuple of instructions that name each other by index (`Target`). The kernel loads it into closures
 (`flowc.runtime.kernel.load`). Nothing here needs a source, a parser or a graph library. A wait is stored by its name
-(`STATE.listen`, `STATE.ask.SLOT` …), never by its index, so that stored conversations survive edits; in `anywhere` the arm's
-pattern stands for the state: `on agent.do.helpdesk`.
+(`STATE.listen`, `STATE.ask.SLOT` …), never by its index, so that stored conversations survive edits; in `anywhere`
+the arm's pattern stands for the state: `on agent.do.helpdesk`.
 
 Changing the meaning of anything here is a new `FORMAT` (see `flowc.runtime.bundle`).
 """
@@ -24,7 +24,7 @@ class Constant(Struct, frozen=True, tag="constant"):
     """A literal. `value` is a text for number (decimal), date, time (ISO 8601); milliseconds for duration."""
 
     kind: Literal["none", "boolean", "integer", "number", "text", "date", "time", "duration"]
-    value: None | bool | int | str
+    value: bool | int | str | None
 
 
 class Variable(Struct, frozen=True, tag="variable"):
@@ -34,8 +34,9 @@ class Variable(Struct, frozen=True, tag="variable"):
 
 
 class Local(Struct, frozen=True, tag="local"):
-    """A name of the arm that runs or of the template around it: `error`, a failure or an event (a record of its fields), the
-    `x` of `on done x`, the item of a template's `for` or of `show`, the new value in a slot's `check`."""
+    """A name of the arm that runs or of the template around it: `error`, a failure or an event (a record of its
+    fields), the `x` of `on done x`, the item of a template's `for` or of `show`, the new value in a slot's
+    `check`."""
 
     name: str
 
@@ -172,7 +173,8 @@ class SilenceArm(Struct, frozen=True):
 
 
 class WaitArms(Struct, frozen=True):
-    """Arms of an `ask`, `choose` or `listen`, or of `anywhere` (`changes` empty). Guarded ones in the order they are tried."""
+    """Arms of an `ask`, `choose` or `listen`, or of `anywhere` (`changes` empty). Guarded ones in the order they
+    are tried."""
 
     intents: dict[str, tuple[Guarded, ...]] = {}
     events: dict[str, tuple[Guarded, ...]] = {}
@@ -182,7 +184,8 @@ class WaitArms(Struct, frozen=True):
 
 
 class FailureArms(Struct, frozen=True):
-    """Arms of a call: `named` by failure or outcome kind (`unknown` among them); `otherwise` is every failure except unknown."""
+    """Arms of a call: `named` by failure or outcome kind (`unknown` among them); `otherwise` is every failure
+    except unknown."""
 
     named: dict[str, Target] = {}
     otherwise: Target | None = None
@@ -214,8 +217,8 @@ class Say(Struct, frozen=True, tag="say"):
 
 
 class Ask(Struct, frozen=True, tag="ask"):
-    """Waits at `STATE.ask.SLOT` for each slot of `slots` without a value. `wait` is `STATE.ask`; when all have one: `next`.
-    An arm that does not leave ends in a Jump back to this instruction (the compiler emits it)."""
+    """Waits at `STATE.ask.SLOT` for each slot of `slots` without a value. `wait` is `STATE.ask`; when all have
+    one: `next`. An arm that does not leave ends in a Jump back to this instruction (the compiler emits it)."""
 
     wait: str
     slots: tuple[str, ...]
@@ -254,7 +257,8 @@ class Reject(Struct, frozen=True, tag="reject"):
 
 
 class Call(Struct, frozen=True):
-    """One call of a service. `place` is `STATE.SERVICE.OP`, unique in its flow for writes (for reads a number follows a repetition)."""
+    """One call of a service. `place` is `STATE.SERVICE.OP`, unique in its flow for writes (for reads a number
+    follows a repetition)."""
 
     place: str
     service: str
@@ -264,8 +268,9 @@ class Call(Struct, frozen=True):
 
 
 class Reads(Struct, frozen=True, tag="reads"):
-    """Reads that run together. Results are assigned, failures kept for the `Failed` instructions that follow, one a call.
-    After a `say` of the same turn the turn ends first and the reads are a turn of their own, at the first call's place."""
+    """Reads that run together. Results are assigned, failures kept for the `Failed` instructions that follow, one
+    a call. After a `say` of the same turn the turn ends first and the reads are a turn of their own, at the first
+    call's place."""
 
     calls: tuple[Call, ...]
 
@@ -286,8 +291,8 @@ class Write(Struct, frozen=True, tag="write"):
 
 
 class Defer(Struct, frozen=True, tag="defer"):
-    """A durable job at `call.place` = `STATE.defer.SERVICE.OP` (a number follows a repetition). Its arms run as an interruption over
-    the variables as they are now. `done_name` is the `x` of `on done x`."""
+    """A durable job at `call.place` = `STATE.defer.SERVICE.OP` (a number follows a repetition). Its arms run as an
+    interruption over the variables as they are now. `done_name` is the `x` of `on done x`."""
 
     call: Call
     priority: PriorityClass | None
@@ -299,8 +304,8 @@ class Defer(Struct, frozen=True, tag="defer"):
 
 
 class Do(Struct, frozen=True, tag="do"):
-    """Runs another flow at `wait` = `STATE.do.FLOW`. `target` is set by a plain end; other outcomes go to their arm, or (`handoff`
-    without one) end this flow too."""
+    """Runs another flow at `wait` = `STATE.do.FLOW`. `target` is set by a plain end; other outcomes go to their
+    arm, or (`handoff` without one) end this flow too."""
 
     wait: str
     flow: str
@@ -355,7 +360,8 @@ class Resume(Struct, frozen=True, tag="resume"):
 
 
 class Handoff(Struct, frozen=True, tag="handoff"):
-    """Waits at `wait` = `STATE.handoff` for people. Without arms the flow ends with outcome `handoff` when they close it."""
+    """Waits at `wait` = `STATE.handoff` for people. Without arms the flow ends with outcome `handoff` when they
+    close it."""
 
     wait: str
     queue: Template
@@ -466,8 +472,9 @@ class Migration(Struct, frozen=True):
 
 
 class Flow(Struct, frozen=True):
-    """One flow. `variables` has every slot, variable and parameter with its type (`T?` where it may be none). `stored` names for
-    each wait the variables that a later state can still read; the others are dropped when a conversation is stored there."""
+    """One flow. `variables` has every slot, variable and parameter with its type (`T?` where it may be none).
+    `stored` names for each wait the variables that a later state can still read; the others are dropped when a
+    conversation is stored there."""
 
     name: str
     version: str

@@ -1,7 +1,8 @@
 """What may happen to a conversation, and what a step of the kernel answers: the whole contract of `advance`.
 
-Everything that `advance` may depend on is in its event: the time, the seed, what was understood, the results of calls. So a journal of
-events replays to the same position. Events are stored (msgpack), so a field is only ever added, with a default.
+Everything that `advance` may depend on is in its event: the time, the seed, what was understood, the results of
+calls. So a journal of events replays to the same position. Events are stored (msgpack), so a field is only ever
+added, with a default.
 """
 
 from datetime import datetime
@@ -14,7 +15,7 @@ from flowc.runtime.values import Value
 
 CommandKey = NewType("CommandKey", str)
 
-# ------------------------------------------------------------------------------------------------------- what was understood
+# ------------------------------------------------------------------------------------------------ what was understood
 
 
 class RankedIntent(Struct, frozen=True):
@@ -23,8 +24,9 @@ class RankedIntent(Struct, frozen=True):
 
 
 class Found(Struct, frozen=True):
-    """A value found in a message. `slot` where the provider knows which slot it is for (an example with a place for it), else only the
-    slot's type identified it, and `slots` names every slot of the asking flow whose type it fits. `start`, `end` are offsets in the text."""
+    """A value found in a message. `slot` where the provider knows which slot it is for (an example with a place
+    for it), else only the slot's type identified it, and `slots` names every slot of the asking flow whose type it
+    fits. `start`, `end` are offsets in the text."""
 
     value: Value
     slot: str | None = None
@@ -52,7 +54,8 @@ class User(Struct, frozen=True):
     declared: dict[str, Value] = {}
 
 
-# --------------------------------------------------------------------------------------------------------- results of calls
+# --------------------------------------------------------------------------------------------------------- results of
+# calls
 
 
 class Succeeded(Struct, frozen=True, tag="ok"):
@@ -60,8 +63,8 @@ class Succeeded(Struct, frozen=True, tag="ok"):
 
 
 class CallFailure(Struct, frozen=True, tag="failed"):
-    """`kind` is a declared failure or one of timeout, unavailable, overloaded, rejected, malformed, unknown. `fields` has what the error's
-    body told."""
+    """`kind` is a declared failure or one of timeout, unavailable, overloaded, rejected, malformed, unknown.
+    `fields` has what the error's body told."""
 
     kind: str
     message: str = ""
@@ -70,7 +73,8 @@ class CallFailure(Struct, frozen=True, tag="failed"):
 
 CallResult = Succeeded | CallFailure
 
-# ------------------------------------------------------------------------------------------------------------------- events
+# -------------------------------------------------------------------------------------------------------------------
+# events
 
 
 class Moment(Struct, frozen=True):
@@ -128,7 +132,8 @@ class CommandDone(Struct, frozen=True, tag="command"):
 
 
 class SilenceFired(Struct, frozen=True, tag="silence"):
-    """The silence timer `after_ms` of the wait whose timers have `generation`. One that is not current changes nothing."""
+    """The silence timer `after_ms` of the wait whose timers have `generation`. One that is not current changes
+    nothing."""
 
     moment: Moment
     generation: int
@@ -143,8 +148,8 @@ class HandoffAnswered(Struct, frozen=True, tag="handoff"):
 
 
 class Faulted(Struct, frozen=True, tag="faulted"):
-    """The fault turn of an event that failed three times. For a message the position stays and the fault reply is said; for others the
-    conversation goes to `on failure`, else ends with outcome `fault`."""
+    """The fault turn of an event that failed three times. For a message the position stays and the fault reply is
+    said; for others the conversation goes to `on failure`, else ends with outcome `fault`."""
 
     moment: Moment
     of_message: bool
@@ -163,7 +168,8 @@ Event = (
     | Faulted
 )
 
-# ------------------------------------------------------------------------------------------------------------------ effects
+# ------------------------------------------------------------------------------------------------------------------
+# effects
 
 
 class ReplyLink(Struct, frozen=True):
@@ -192,8 +198,8 @@ class ReadRequest(Struct, frozen=True):
 
 
 class Command(Struct, frozen=True):
-    """A write to store with the turn and to run after its commit. `key` is drawn from the turn's seed and is its idempotency key.
-    `deferred` ones are jobs, repeated until `within_ms` is over."""
+    """A write to store with the turn and to run after its commit. `key` is drawn from the turn's seed and is its
+    idempotency key. `deferred` ones are jobs, repeated until `within_ms` is over."""
 
     key: CommandKey
     place: str
@@ -220,8 +226,8 @@ class Handover(Struct, frozen=True):
 
 
 class Transition(Struct, frozen=True):
-    """For metrics, coverage and `why`: something the step passed, such as a state entered or an arm taken. `kind` is one of
-    `state`, `arm`, `outcome`, `mark`, `interrupt`, `resume`, `fallback`, `end`."""
+    """For metrics, coverage and `why`: something the step passed, such as a state entered or an arm taken. `kind`
+    is one of `state`, `arm`, `outcome`, `mark`, `interrupt`, `resume`, `fallback`, `end`."""
 
     kind: str
     flow: str
