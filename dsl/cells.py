@@ -19,7 +19,7 @@ HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """`pieces` are what is printed, each with its width. `columns[i]` is the cell of character i; one more is the end."""
+    """`pieces` are printed, each with its width. `columns[i]` is the cell of character i; one more is the end."""
 
     pieces: tuple[tuple[str, int], ...]
     columns: tuple[int, ...]

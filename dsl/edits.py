@@ -9,7 +9,7 @@ __all__ = ["apply_edits"]
 
 
 def apply_edits(text: str, edits: Iterable[Edit]) -> str:
-    """`text` with `edits` made, whose spans are in it. Of two that overlap, or insert at one place, the first is made."""
+    """`text` with `edits` made, whose spans are in it. Of two that overlap or insert at one place the first is made."""
     accepted: list[tuple[int, int, str]] = []
     for edit in edits:
         wanted = (edit.span.start, edit.span.end, edit.replacement)

@@ -36,5 +36,5 @@ def test_edits(edits: list[Edit], expected: str) -> None:
 
 @given(st.text(max_size=20), st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), max_size=8))
 def test_edits_that_change_nothing(text: str, places: list[tuple[int, int]]) -> None:
-    bounded = [(min(pair + (len(text),)), min(max(pair), len(text))) for pair in places]
+    bounded = [(min((*pair, len(text))), min(max(pair), len(text))) for pair in places]
     assert apply_edits(text, [edit(start, end, text[start:end]) for start, end in bounded]) == text
