@@ -1,17 +1,18 @@
 """What a backend is to the rest of the runtime: one attempt in, one raw answer out; and what a call comes to.
 
-An adapter makes a single attempt. It never retries, never waits for a place, never decides what an answer means for the conversation:
-that is `flowc.runtime.policy.verdict`, the same for all adapters. So an adapter says only what it saw, and whether the request may have
-reached the backend. `Services` (calls.py) puts the policies around it.
+An adapter makes a single attempt. It never retries, never waits for a place, never decides what an answer means for the
+conversation: that is `flowc.runtime.policy.verdict`, the same for all adapters. `Services` (calls.py) puts the policies
+around it.
 """
 
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import anyio
 
+from flowc.runtime.errors import FlowcError
 from flowc.runtime.kernel.events import CallResult
 from flowc.runtime.policy.verdict import RawAnswer
 from flowc.runtime.program import Operation, PriorityClass
@@ -29,15 +30,25 @@ __all__ = [
     "Misconfigured",
     "Seen",
     "Watch",
+    "Wire",
 ]
 
 
-# ---------------------------------------------------------------------------------------------------------- the adapter's side
+# ----------------------------------------------------------------------------------------------- the adapter's side
+
+
+@dataclass(slots=True)
+class Wire:
+    """Whether anything of a request may have reached the backend. An adapter that can tell sets `is_sent` to False
+    until it has, so that a connection that is never made is not taken for an effect in doubt."""
+
+    is_sent: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptRequest:
-    """One attempt. `key` is the same for every attempt of a write; `number` counts from 1; `user` is set where the channel proved it."""
+    """One attempt. `key` is the same for every attempt of a write; `number` counts from 1; `user` is set where the
+    channel proved it."""
 
     operation: Operation
     arguments: Mapping[str, Value]
@@ -45,13 +56,14 @@ class AttemptRequest:
     number: int = 1
     key: str | None = None
     user: str | None = None
+    wire: Wire = field(default_factory=Wire)
 
 
 class Adapter(Protocol):
     """One backend. Opened once for a running server; `attempt` is called at the same time from many conversations.
 
-    `attempt` is cancelled when its time is up: an adapter needs no timeout of its own, and swallows no cancellation. What it raises is
-    taken for "may have been done": a known outcome is returned, not raised.
+    `attempt` is cancelled when its time is up: an adapter needs no timeout of its own, and swallows no cancellation.
+    A known outcome is returned, not raised; what it raises is taken for "may have been done".
     """
 
     def opened(self) -> AbstractAsyncContextManager[None]:
@@ -61,21 +73,23 @@ class Adapter(Protocol):
     async def attempt(self, request: AttemptRequest) -> RawAnswer: ...
 
 
-class Misconfigured(Exception):
+class Misconfigured(FlowcError):  # noqa: N818 - named like the other leaves, for what is the case
     """Services cannot be opened: one sentence for each thing that is missing or wrong, all of them."""
+
+    fault = "caller"
 
     def __init__(self, problems: tuple[str, ...]) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
 
 
-# ----------------------------------------------------------------------------------------------------------- the engine's side
+# ------------------------------------------------------------------------------------------------ the engine's side
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
     """A call to make now. `deadline` is the turn's, in the clock's seconds; the operation's `within` holds beside it.
-    `user` is given only where the channel proves the user (a limit `per user` counts by it)."""
+    `user` is given only where the channel proves the user: a limit `per user` counts by it."""
 
     service: str
     operation: str
@@ -89,9 +103,9 @@ class Call:
 class Claim:
     """What the row of a command says when somebody works on it.
 
-    `deferred` a job: one attempt a claim. `waited_s` since its turn was committed, the time it was paused taken out. `attempts` that left.
-    `first_sent_s` ago the first one left; None when none did. `in_doubt`: an attempt that left may have been done (also one whose server
-    died before it said how it ended).
+    `deferred` is a job: one attempt a claim. `waited_s` is the time since its turn was committed, without what it was
+    paused. `attempts` that left, the first of them `first_sent_s` ago. `in_doubt`: one of them may have been done, also
+    one whose server died before it said how it ended.
     """
 
     key: str
@@ -105,8 +119,8 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """A write that is to be claimed again after `wait_s`: a row with a due time. `sent`: this claim's attempts left (add `attempts`).
-    `in_doubt` is for the next claim. `paused`: the service is, and the command's `within` stands still."""
+    """A write that is to be claimed again after `wait_s`: a row with a due time. `attempts` left in this claim: to be
+    added, and the first of all sets the time from which `first_sent_s` counts. `paused`: its `within` stands still."""
 
     wait_s: float
     why: str
@@ -117,7 +131,8 @@ class Later:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One attempt as it ended, for metrics, traces and `why`. `outcome` is `ok` or a kind; a local refusal has `sent` False."""
+    """One attempt as it ended, for metrics, traces and `why`. `outcome` is `ok` or a kind, as if it were the last
+    attempt. `sent` is False for what we refused ourselves. `queued_s` it waited for the limit and a place."""
 
     service: str
     operation: str
@@ -143,7 +158,7 @@ class Caller(Protocol):
     async def write(self, call: Call, claim: Claim) -> CallResult | Later: ...
 
 
-# -------------------------------------------------------------------------------------------------------------------- the clock
+# ------------------------------------------------------------------------------------------------------- the clock
 
 
 class Clock(Protocol):
