@@ -1,10 +1,35 @@
-"""The `flowc` command. Imports nothing heavy: `flowc --version` answers at once."""
+"""The `flowc` command: registers one file per command and turns what went wrong into a sentence and an exit code.
 
-from typing import Annotated
+Imports nothing heavy, so that `flowc --version` answers at once: a command imports what it needs when it runs.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
 
 import typer
 
-app = typer.Typer(name="flowc", no_args_is_help=True, help="Write, check, test and run conversation flows.")
+from flowc.cli import build, chat, check, doctor, explain, fmt, graph, init, serve, test
+from flowc.cli.terminal import FINE, INTERRUPTED, USAGE, Stop
+
+app = typer.Typer(
+    name="flowc",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("init")(init.init)
+app.command("check")(check.check)
+app.command("fmt")(fmt.fmt)
+app.command("test")(test.test)
+app.command("chat")(chat.chat)
+app.command("serve")(serve.serve)
+app.command("explain")(explain.explain)
+app.command("graph")(graph.graph)
+app.command("build")(build.build)
+app.command("doctor")(doctor.doctor)
 
 
 def print_version(wanted: bool) -> None:
@@ -22,9 +47,54 @@ def root(
         bool, typer.Option("--version", help="Print the version.", callback=print_version, is_eager=True)
     ] = False,
 ) -> None:
-    """Write, check, test and run conversation flows."""
+    """Write, check, test and run conversation flows.
+
+    Begin with: flowc init mybot && cd mybot && flowc check && flowc test && flowc chat
+    """
 
 
 def main() -> None:
-    """Run the command that the arguments name."""
-    app()
+    """Run the command that the arguments name. Never shows a traceback, unless FLOWC_TRACEBACK is set."""
+    try:
+        app()
+    except Stop as stop:
+        leave(stop.message, stop.help, stop.code)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:  # the reader of a pipe went away, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(FINE)
+    except Exception as fault:  # noqa: BLE001 - the edge of the program: whatever is left is a bug of ours or a known error
+        leave(*explained(fault))
+
+
+def explained(fault: Exception) -> tuple[str, str | None, int]:
+    """The sentence, the help and the exit code of `fault`. Raises it on, if FLOWC_TRACEBACK is set."""
+    from flowc.runtime.errors import FlowcError
+
+    if isinstance(fault, FlowcError):
+        return str(fault), getattr(fault, "help", None), USAGE
+    if os.environ.get("FLOWC_TRACEBACK"):
+        raise fault
+    where = last_place(fault)
+    return (
+        f"this is a bug in flowc: {type(fault).__name__}: {fault} (at {where})",
+        "please report it with the command, this line, and the output under FLOWC_TRACEBACK=1",
+        USAGE,
+    )
+
+
+def last_place(fault: Exception) -> str:
+    """File and line where `fault` was raised."""
+    import traceback
+
+    frames = traceback.extract_tb(fault.__traceback__)
+    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "an unknown place"
+
+
+def leave(message: str, help: str | None, code: int) -> NoReturn:
+    """Print the error to stderr and exit."""
+    print(f"error: {message}", file=sys.stderr)
+    if help:
+        print(f"  help: {help}", file=sys.stderr)
+    sys.exit(code)

@@ -1,0 +1,277 @@
+"""The HTTP face: `/v1/conversations`, health, and the web chat at `/`.
+
+A request becomes a message or event of the engine and the engine's turn becomes the answer; nothing is decided
+here but who may ask and whether a request can be read. Errors are RFC 9457 problem documents. A client that goes
+away cancels nothing: the engine's turns run in its own tasks.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from importlib.resources import files
+from typing import Final
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from flowc.runtime.channels.requests import (
+    EventBody,
+    HandoffBody,
+    MessageBody,
+    OpenBody,
+    decoded,
+    fields_of,
+    user_of,
+    valid_event_id,
+    valid_id,
+)
+from flowc.runtime.channels.tokens import Caller, Role, Tokens
+from flowc.runtime.engine import Engine
+from flowc.runtime.engine.errors import Malformed, Refusal, TooBusy, TooLong, Unavailable
+from flowc.runtime.engine.message import Accepted, Message, Sent, Turn, Whereabouts
+
+__all__ = ["http_app"]
+
+MAX_BODY: Final = 64 * 1024
+JSON: Final = "application/json"
+PROBLEM: Final = "application/problem+json"
+TITLES: Final = {
+    401: "not authorized",
+    403: "forbidden",
+    404: "not found",
+    405: "method not allowed",
+    410: "erased",
+    413: "too long",
+    422: "not understood",
+    429: "too busy",
+    503: "unavailable",
+}
+
+Act = Callable[[Request, Caller], Awaitable[Response]]
+_encode = msgspec.json.Encoder().encode
+
+
+def http_app(engine: Engine, tokens: Tokens) -> Starlette:
+    """The ASGI application over a running engine."""
+    face = Face(engine, tokens)
+    conversation = "/v1/conversations/{id}"
+    return Starlette(
+        routes=[
+            Route("/", page, methods=["GET"]),
+            Route(f"{conversation}/messages", face.serving(face.message), methods=["POST"]),
+            Route(f"{conversation}/open", face.serving(face.open), methods=["POST"]),
+            Route(f"{conversation}/events", face.serving(face.event), methods=["POST"]),
+            Route(f"{conversation}/handoff", face.serving(face.handoff, "operator"), methods=["POST"]),
+            Route(f"{conversation}/stream", face.serving(face.stream), methods=["GET"]),
+            Route(conversation, face.serving(face.where), methods=["GET"]),
+            Route("/healthz", healthy, methods=["GET"]),
+            Route("/readyz", face.ready, methods=["GET"]),
+        ],
+        exception_handlers={404: no_route, 405: wrong_method},
+    )
+
+
+class Face:
+    """The routes over one engine."""
+
+    def __init__(self, engine: Engine, tokens: Tokens) -> None:
+        self._engine = engine
+        self._tokens = tokens
+
+    def serving(self, act: Act, role: Role = "channel") -> Callable[[Request], Awaitable[Response]]:
+        """`act` for a caller with at least `role`, its refusals as problem documents."""
+
+        async def respond(request: Request) -> Response:
+            caller = self._tokens.caller(request.headers.get("authorization"))
+            if caller is None:
+                return problem(401, "send a token of this server: Authorization: Bearer …")
+            if not caller.may(role):
+                return problem(403, f"this needs a token with the role {role}")
+            try:
+                return await act(request, caller)
+            except Refusal as refusal:
+                return refused(refusal)
+            except ClientDisconnect:
+                return Response(status_code=400)
+
+        return respond
+
+    async def message(self, request: Request, caller: Caller) -> Response:
+        body = decoded(await content(request), MessageBody)
+        conversation = valid_id(request.path_params["id"])
+        program = self._engine.program
+        message = Message(
+            caller.address(conversation),
+            body.text,
+            valid_event_id(body.id or request.headers.get("idempotency-key")),
+            user_of(body.user, body.locale, conversation, program.user_fields, self._engine.shapes),
+            scope=f"http:{caller.name}",
+        )
+        return answered(await self._engine.handle(message), conversation)
+
+    async def open(self, request: Request, caller: Caller) -> Response:
+        body = decoded(await content(request), OpenBody)
+        conversation = valid_id(request.path_params["id"])
+        program = self._engine.program
+        user = user_of(body.user, body.locale, conversation, program.user_fields, self._engine.shapes)
+        return answered(await self._engine.open_conversation(caller.address(conversation), user), conversation)
+
+    async def event(self, request: Request, caller: Caller) -> Response:
+        raw = await content(request)
+        body = decoded(raw, EventBody)
+        conversation = valid_id(request.path_params["id"])
+        declared = next(
+            (flow.events[body.name] for flow in self._engine.program.flows.values() if body.name in flow.events), None
+        )
+        if declared is None:
+            raise Malformed(f"no flow of this bot declares an event `{body.name}`")
+        fields = fields_of(raw, declared.fields, self._engine.shapes)
+        identifier = valid_event_id(body.id) or ""
+        turn = await self._engine.send_event(
+            caller.address(conversation), body.name, fields, identifier, scope=f"http:{caller.name}"
+        )
+        return answered(turn, conversation)
+
+    async def handoff(self, request: Request, caller: Caller) -> Response:
+        body = decoded(await content(request), HandoffBody)
+        conversation = valid_id(request.path_params["id"])
+        return answered(await self._engine.answer_handoff(caller.address(conversation), body.answer), conversation)
+
+    async def where(self, request: Request, caller: Caller) -> Response:
+        conversation = valid_id(request.path_params["id"])
+        found = await self._engine.conversation(caller.address(conversation))
+        return answer(200, whereabouts(found, conversation))
+
+    async def stream(self, request: Request, caller: Caller) -> Response:
+        conversation = valid_id(request.path_params["id"])
+        last = request.headers.get("last-event-id") or request.query_params.get("after")
+        after = position_after(last)
+        replies = self._engine.replies(caller.address(conversation), after=after)
+        headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+        return StreamingResponse(server_sent(replies), media_type="text/event-stream", headers=headers)
+
+    async def ready(self, request: Request) -> Response:
+        reasons = self._engine.not_ready()
+        return answer(503 if reasons else 200, {"ready": not reasons, "reasons": reasons})
+
+
+async def content(request: Request) -> bytes:
+    """The body. Raises TooLong before more than the bound is read."""
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > MAX_BODY:
+        raise TooLong(f"the body has {declared} bytes, at most {MAX_BODY} are taken")
+    whole = bytearray()
+    async for chunk in request.stream():
+        whole += chunk
+        if len(whole) > MAX_BODY:
+            raise TooLong(f"the body has more than {MAX_BODY} bytes")
+    return bytes(whole)
+
+
+def position_after(last: str | None) -> tuple[int, int, int] | None:
+    """The (incarnation, turn, index) that a reply's id names. Raises Malformed."""
+    if not last:
+        return None
+    parts = last.split(".")
+    if len(parts) != 3 or not all(part.isdigit() and len(part) < 12 for part in parts):
+        raise Malformed("Last-Event-ID is the id of a reply, such as 1.4.0")
+    return int(parts[0]), int(parts[1]), int(parts[2])
+
+
+async def server_sent(replies: AsyncIterator[Sent]) -> AsyncIterator[bytes]:
+    """Replies as server-sent events, one event a reply; a comment first, so that a proxy passes the headers on."""
+    yield b": open\n\n"
+    async for sent in replies:
+        yield b"id: %s\nevent: reply\ndata: %s\n\n" % (sent.id.encode(), _encode(reply_json(sent)))
+
+
+def answered(turn: Turn | Accepted, conversation: str) -> Response:
+    """The answer to a message or event."""
+    match turn:
+        case Accepted(text=text):
+            waiting = [] if text is None else [{"text": text}]
+            return answer(202, {"conversation": conversation, "replies": waiting, "state": "working"})
+        case Turn():
+            return answer(200, turn_json(turn, conversation))
+
+
+def turn_json(turn: Turn, conversation: str) -> dict[str, object]:
+    """A turn as docs/http.md shows it; what is not there is left out."""
+    body: dict[str, object] = {
+        "conversation": conversation,
+        "turn": turn.turn,
+        "version": turn.version,
+        "replies": [reply_json(sent) for sent in turn.replies],
+        "state": turn.state,
+    }
+    optional = {"intent": turn.intent, "outcome": turn.outcome, "duplicate": turn.duplicate, "queued": turn.queued}
+    body.update((key, value) for key, value in optional.items() if value)
+    return body
+
+
+def reply_json(sent: Sent) -> dict[str, object]:
+    """One reply; buttons, images and links only where there are some."""
+    body: dict[str, object] = {"id": sent.id, "text": sent.text}
+    if sent.buttons:
+        body["buttons"] = sent.buttons
+    if sent.images:
+        body["images"] = sent.images
+    if sent.links:
+        body["links"] = sent.links
+    return body
+
+
+def whereabouts(found: Whereabouts, conversation: str) -> dict[str, object]:
+    """Where a conversation is. What it knows is not told here: it may be private."""
+    return {
+        "conversation": conversation,
+        "turn": found.turn,
+        "version": found.version,
+        "state": found.state,
+        "waits": list(found.waits),
+    }
+
+
+def answer(status: int, body: object) -> Response:
+    return Response(_encode(body), status, media_type=JSON)
+
+
+def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
+    """An RFC 9457 problem document."""
+    body = {"type": "about:blank", "title": TITLES.get(status, "error"), "status": status, "detail": detail}
+    return Response(_encode(body), status, headers=headers, media_type=PROBLEM)
+
+
+def refused(refusal: Refusal) -> Response:
+    """A refusal of the engine; those that pass say when to come back."""
+    headers = None
+    if isinstance(refusal, TooBusy | Unavailable):
+        headers = {"retry-after": str(max(1, round(refusal.retry_after_s)))}
+    return problem(refusal.status, str(refusal), headers)
+
+
+async def healthy(request: Request) -> Response:
+    return answer(200, {"alive": True})
+
+
+async def no_route(request: Request, error: Exception) -> Response:
+    return problem(404, f"there is nothing at {request.url.path}")
+
+
+async def wrong_method(request: Request, error: Exception) -> Response:
+    return problem(405, f"{request.url.path} does not take {request.method}")
+
+
+_PAGE: Final = (files("flowc.runtime.channels") / "pages" / "chat.html").read_bytes()
+PAGE_HEADERS: Final = {
+    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
+    "connect-src 'self'; img-src https: data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+}
+
+
+async def page(request: Request) -> Response:
+    """The web chat."""
+    return Response(_PAGE, media_type="text/html; charset=utf-8", headers=PAGE_HEADERS)
