@@ -494,7 +494,7 @@ class Flow(Struct, frozen=True):
     states: dict[str, State]
     anywhere: Anywhere
     code: tuple[Instruction, ...]
-    waits: dict[str, Target]  # the instruction of each wait; an Ask is here once, as STATE.ask
+    waits: dict[str, Target]  # the instruction of each wait by its stored name; an Ask stands here once for each slot
     stored: dict[str, tuple[str, ...]]
     migrations: tuple[Migration, ...] = ()
 

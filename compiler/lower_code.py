@@ -1,0 +1,530 @@
+"""The states and handlers of one flow as flat code.
+
+Instructions name each other by index, and many are emitted before what they jump to. So `Code` keeps makers, which
+are called when every label has its place. The arms of calls and jobs stand after the state that they belong to: a
+call that succeeds runs straight on.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, assert_never
+
+from flowc.compiler.groups import Group, grouped
+from flowc.compiler.lower_values import Values, constant
+from flowc.compiler.model import FlowModel, Model
+from flowc.dsl import nodes
+from flowc.runtime import program
+
+__all__ = ["FlowCode", "lower_code", "spelled_duration"]
+
+DEFER_WITHIN_MS: Final = 24 * 60 * 60 * 1000
+UNITS: Final = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s"), (1, "ms"))
+
+
+@dataclass(slots=True, eq=False)
+class Label:
+    """A place in the code: known by its name at once, by its index when it is reached."""
+
+    at: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class FlowCode:
+    """The code of a flow. `resumes` says which wait a `resume` in one of its own arms goes back to; a resume that is
+    not there goes back to whatever was interrupted. `handlers` is where the arms of `anywhere` begin, `jobs` the
+    indices of job arms' code."""
+
+    code: tuple[program.Instruction, ...]
+    entries: dict[str, program.Target]
+    anywhere: program.Anywhere
+    resumes: dict[int, int]
+    handlers: int
+    jobs: frozenset[int]
+
+
+@dataclass(slots=True)
+class Pending:
+    """Arms that stand after their state, and where control goes on after each; None: it resumes."""
+
+    arms: list[tuple[nodes.Arm, Label]]
+    join: Label | None
+    scope: "Scope"
+
+
+@dataclass(slots=True)
+class Scope:
+    """Where a statement stands. `owner` is the wait whose arm it is in; in a job's arm the end of a block resumes."""
+
+    place: str
+    owner: Label | None = None
+    job: bool = False
+    asks: dict[str, Label] = field(default_factory=dict)
+    places: Counter[str] = field(default_factory=Counter)
+
+    def within(self, owner: Label) -> "Scope":
+        return Scope(self.place, owner, self.job, self.asks, self.places)
+
+    def of_job(self) -> "Scope":
+        return Scope(self.place, None, True, self.asks, self.places)
+
+    def numbered(self, name: str) -> str:
+        """`PLACE.NAME`, with a number where it is there already."""
+        self.places[name] += 1
+        count = self.places[name]
+        return f"{self.place}.{name}" if count == 1 else f"{self.place}.{name}.{count}"
+
+
+def lower_code(flow: FlowModel, model: Model, values: Values) -> FlowCode:
+    """The code of `flow`: its states in source order, then what stands under `anywhere`."""
+    code = Code(model, values)
+    entries = {}
+    for state in flow.states.values():
+        entries[state.name.text] = code.here()
+        code.body(state.body, Scope(state.name.text))
+    handlers = code.here()
+    arms = [(arm, Label()) for arm in flow.anywhere]
+    for (arm, label), place in zip(arms, arm_places(flow.anywhere), strict=True):
+        code.place(label)
+        code.body(arm.body, Scope(place))
+    made = code.made()
+    return FlowCode(
+        made,
+        {name: label.at for name, label in entries.items()},
+        code.anywhere(arms),
+        {at: owner.at for at, owner in code.resumes.items()},
+        handlers.at,
+        frozenset(code.jobs),
+    )
+
+
+def arm_places(arms: tuple[nodes.Arm, ...]) -> tuple[str, ...]:
+    """What stands for the state in the names of waits inside each arm of `anywhere`: its pattern, numbered where it
+    comes again."""
+    seen: Counter[str] = Counter()
+    places = []
+    for arm in arms:
+        name = ", ".join(_spelled(pattern) for pattern in arm.patterns)
+        name = name if name == "else" else f"on {name}"
+        seen[name] += 1
+        places.append(name if seen[name] == 1 else f"{name} {seen[name]}")
+    return tuple(places)
+
+
+def _spelled(pattern: nodes.Pattern) -> str:
+    match pattern:
+        case nodes.NamePattern(name):
+            return name.text
+        case nodes.SilencePattern(after):
+            return f"silence {spelled_duration(after.ms)}"
+        case nodes.ChangePattern(slots):
+            return "change " + ", ".join(slot.text for slot in slots)
+        case nodes.ElsePattern():
+            return "else"
+        case nodes.DonePattern():
+            return "done"
+        case nodes.LiteralPattern(value):
+            return str(constant(value).value)
+        case _:
+            assert_never(pattern)
+
+
+def spelled_duration(ms: int) -> str:
+    """A length of time in its largest whole unit: `10m`, `800ms`."""
+    size, unit = next((size, unit) for size, unit in UNITS if ms % size == 0)
+    return f"{ms // size}{unit}" if ms else "0s"
+
+
+Arms = list[tuple[nodes.Arm, Label]]
+
+
+class Code:
+    """Emits instructions of one flow; guards the list of what was emitted."""
+
+    def __init__(self, model: Model, values: Values) -> None:
+        self._model = model
+        self._values = values
+        self._makers: list[Callable[[], program.Instruction]] = []
+        self._pending: list[Pending] = []
+        self.resumes: dict[int, Label] = {}
+        self.jobs: list[int] = []
+
+    # ------------------------------------------------------------------------------------------------------ emitting
+
+    def here(self) -> Label:
+        return Label(len(self._makers))
+
+    def place(self, label: Label) -> None:
+        label.at = len(self._makers)
+
+    def emit(self, make: Callable[[], program.Instruction], scope: Scope) -> Label:
+        """Adds one instruction; its label."""
+        at = self.here()
+        if scope.job:
+            self.jobs.append(at.at)
+        self._makers.append(make)
+        return at
+
+    def made(self) -> tuple[program.Instruction, ...]:
+        return tuple(make() for make in self._makers)
+
+    # ------------------------------------------------------------------------------------------------------ blocks
+
+    def body(self, body: tuple[nodes.Statement, ...], scope: Scope) -> None:
+        """A state or a handler, with the arms that stand after it. One that does not leave resumes (only a handler's
+        may)."""
+        if self._block(body, scope):
+            self._resume(nodes.Resume(None, None, body[-1].span), scope)
+        while self._pending:
+            waiting, self._pending = self._pending, []
+            for pending in waiting:
+                self._arms(pending.arms, pending.join, pending.scope)
+
+    def _arms(self, arms: Arms, join: Label | None, scope: Scope) -> None:
+        """Each arm at its label, then on at `join`; without one it resumes."""
+        for arm, label in arms:
+            self.place(label)
+            if not self._block(arm.body, scope):
+                continue
+            if join is None:
+                self._resume(nodes.Resume(None, None, arm.span), scope)
+            else:
+                self._jump(join, scope)
+
+    def _jump(self, to: Label, scope: Scope) -> None:
+        self.emit(lambda: program.Jump(to.at), scope)
+
+    def _block(self, body: tuple[nodes.Statement, ...], scope: Scope) -> bool:
+        """Emits `body`; whether control comes out at its end. What stands behind a statement that leaves is left out."""
+        said: Label | None = None
+        for item in grouped(body, self._model):
+            at = self.here()
+            goes_on = self._reads(item, scope) if isinstance(item, tuple) else self._statement(item, scope, said)
+            said = at if isinstance(item, nodes.Say) else None
+            if not goes_on:
+                return False
+        return True
+
+    def _statement(self, statement: nodes.Statement, scope: Scope, said: Label | None) -> bool:
+        """Emits one statement; whether control goes on behind it."""
+        match statement:
+            case nodes.Say():
+                self._say(statement, scope)
+            case nodes.Ask():
+                self._ask(statement, scope)
+            case nodes.Choose():
+                self._choose(statement, scope)
+            case nodes.Listen():
+                return self._listen(statement, scope, said)
+            case nodes.Call():
+                self._write(statement, scope)
+            case nodes.Defer():
+                self._defer(statement, scope)
+            case nodes.Do():
+                self._do(statement, scope)
+            case nodes.If():
+                return self._if(statement, scope)
+            case nodes.Match():
+                return self._match(statement, scope)
+            case nodes.Handoff():
+                return self._handoff(statement, scope)
+            case nodes.Set(name, value):
+                assigned = self._values.expression(value)
+                self.emit(lambda: program.Assign(name.text, assigned), scope)
+            case nodes.Clear(names):
+                self.emit(lambda: program.Clear(tuple(name.text for name in names)), scope)
+            case nodes.Mark(milestone):
+                text = self._values.template(milestone)
+                self.emit(lambda: program.Mark(text), scope)
+            case nodes.Goto() | nodes.End() | nodes.Resume() | nodes.Reject():
+                self._leave(statement, scope)
+                return False
+            case _:
+                assert_never(statement)
+        return True
+
+    # ------------------------------------------------------------------------------------------------------ statements
+
+    def _say(self, say: nodes.Say, scope: Scope) -> None:
+        made = program.Say(
+            self._values.templates(say.texts),
+            self._values.templates(say.buttons),
+            self._values.templates(say.images),
+            tuple(
+                program.Link(self._values.template(link.label), self._values.template(link.url)) for link in say.links
+            ),
+        )
+        self.emit(lambda: made, scope)
+
+    def _ask(self, ask: nodes.Ask, scope: Scope) -> None:
+        arms, after = _labelled(ask.arms), Label()
+        slots = tuple(slot.text for slot in ask.slots)
+        question = self._values.optional_template(ask.question)
+        wait_arms = self._wait_arms(arms)
+        at = self.emit(
+            lambda: program.Ask(f"{scope.place}.ask", slots, question, wait_arms(), after.at),
+            scope,
+        )
+        scope.asks.update(dict.fromkeys(slots, at))
+        self._arms(arms, at, scope.within(at))
+        self.place(after)
+
+    def _choose(self, choose: nodes.Choose, scope: Scope) -> None:
+        arms, after = _labelled(choose.arms), Label()
+        name = choose.name.text
+        items = self._values.expression(choose.items)
+        question = self._values.template(choose.question)
+        show = self._values.optional_template(choose.show)
+        wait_arms = self._wait_arms(arms)
+        empty = next((label for arm, label in arms if self._names(arm, "empty")), after)
+        wait = f"{scope.place}.choose.{name}"
+        at = self.emit(
+            lambda: program.Choose(wait, name, items, question, show, wait_arms(), empty.at, after.at),
+            scope,
+        )
+        self._arms(arms, at, scope.within(at))
+        self.place(after)
+
+    def _listen(self, listen: nodes.Listen, scope: Scope, said: Label | None) -> bool:
+        arms, after = _labelled(listen.arms), Label()
+        wait_arms = self._wait_arms(arms)
+        at = self.emit(
+            lambda: program.Listen(f"{scope.place}.listen", wait_arms(), None if said is None else said.at),
+            scope,
+        )
+        return self._inline(arms, after, scope.within(at))
+
+    def _inline(self, arms: Arms, after: Label, scope: Scope) -> bool:
+        """The arms of a statement at their labels, and `after` behind them; whether one of them comes out there."""
+        comes_out = False
+        for index, (arm, label) in enumerate(arms):
+            self.place(label)
+            if self._block(arm.body, scope):
+                comes_out = True
+                if index < len(arms) - 1:
+                    self._jump(after, scope)
+        self.place(after)
+        return comes_out
+
+    def _reads(self, group: Group, scope: Scope) -> bool:
+        calls = tuple(self._call(call, scope) for call in group)
+        self.emit(lambda: program.Reads(calls), scope)
+        for call, made in zip(group, calls, strict=True):
+            self._failed(call, made.place, scope)
+        return True
+
+    def _failed(self, call: nodes.Call, place: str, scope: Scope) -> None:
+        arms, join = _labelled(call.arms), Label()
+        failure_arms = self._failure_arms(arms)
+        self.emit(lambda: program.Failed(place, failure_arms()), scope)
+        self.place(join)
+        self._pending.append(Pending(arms, join, scope))
+
+    def _write(self, call: nodes.Call, scope: Scope) -> None:
+        made = self._call(call, scope)
+        arms, join = _labelled(call.arms), Label()
+        failure_arms = self._failure_arms(arms)
+        self.emit(lambda: program.Write(made, failure_arms()), scope)
+        self.place(join)
+        self._pending.append(Pending(arms, join, scope))
+
+    def _call(self, call: nodes.Call, scope: Scope) -> program.Call:
+        service, operation = call.service.text, call.operation.text
+        return program.Call(
+            scope.numbered(f"{service}.{operation}"),
+            service,
+            operation,
+            self._values.arguments(call.arguments),
+            None if call.target is None else call.target.text,
+        )
+
+    def _defer(self, defer: nodes.Defer, scope: Scope) -> None:
+        service, operation = defer.service.text, defer.operation.text
+        place = scope.numbered(f"defer.{service}.{operation}")
+        call = program.Call(place, service, operation, self._values.arguments(defer.arguments))
+        arms = _labelled(defer.arms)
+        within = DEFER_WITHIN_MS if defer.within is None else defer.within.ms
+        done = [(label, pattern) for arm, label in arms for pattern in arm.patterns]
+        result = next((each for each in done if isinstance(each[1], nodes.DonePattern)), None)
+        name = result[1].name if result and isinstance(result[1], nodes.DonePattern) else None
+        self.emit(
+            lambda: program.Defer(
+                call,
+                defer.priority,
+                within,
+                _at(result[0] if result else None),
+                None if name is None else name.text,
+                _at(next((label for arm, label in arms if self._names(arm, "job_failed")), None)),
+                _at(next((label for arm, label in arms if self._names(arm, "kind")), None)),
+            ),
+            scope,
+        )
+        self._pending.append(Pending(arms, None, scope.of_job()))
+
+    def _do(self, do: nodes.Do, scope: Scope) -> None:
+        arms, after = _labelled(do.arms), Label()
+        arguments = self._values.arguments(do.arguments)
+        flow = self._model.called[do]
+        target = None if do.target is None else do.target.text
+        named = [
+            (pattern.name.text, label)
+            for arm, label in arms
+            for pattern in arm.patterns
+            if isinstance(pattern, nodes.NamePattern)
+        ]
+        self.emit(
+            lambda: program.Do(
+                f"{scope.place}.do.{flow}",
+                flow,
+                arguments,
+                target,
+                {name: label.at for name, label in named},
+                after.at,
+            ),
+            scope,
+        )
+        self._inline(arms, after, scope)
+
+    def _if(self, statement: nodes.If, scope: Scope) -> bool:
+        after, comes_out = Label(), False
+        for index, branch in enumerate(statement.branches):
+            last = index == len(statement.branches) - 1
+            otherwise = Label()
+            if branch.condition is not None:
+                self._branch(branch.condition, otherwise, scope)
+                comes_out = comes_out or last
+            if self._block(branch.body, scope):
+                comes_out = True
+                if not last:
+                    self._jump(after, scope)
+            self.place(otherwise)
+        self.place(after)
+        return comes_out
+
+    def _branch(self, condition: nodes.Expression, otherwise: Label, scope: Scope) -> None:
+        test = self._values.expression(condition)
+        self.emit(lambda: program.Branch(test, otherwise.at), scope)
+
+    def _match(self, match: nodes.Match, scope: Scope) -> bool:
+        arms, after = _labelled(match.arms), Label()
+        subject = self._values.expression(match.subject)
+        cases = [
+            (constant(pattern.value), label)
+            for arm, label in arms
+            for pattern in arm.patterns
+            if isinstance(pattern, nodes.LiteralPattern)
+        ]
+        otherwise = next((label for arm, label in arms if _is_else(arm)), after)
+        self.emit(
+            lambda: program.Match(
+                subject, tuple(program.Case(value, label.at) for value, label in cases), otherwise.at
+            ),
+            scope,
+        )
+        return self._inline(arms, after, scope)
+
+    def _handoff(self, handoff: nodes.Handoff, scope: Scope) -> bool:
+        arms, after = _labelled(handoff.arms), Label()
+        queue = self._values.template(handoff.queue)
+        returned = next((label for arm, label in arms if self._names(arm, "returned")), None)
+        unavailable = next((label for arm, label in arms if self._names(arm, "unavailable")), None)
+        self.emit(
+            lambda: program.Handoff(f"{scope.place}.handoff", queue, _at(returned), _at(unavailable)),
+            scope,
+        )
+        return self._inline(arms, after, scope)
+
+    def _leave(self, statement: nodes.Goto | nodes.End | nodes.Resume | nodes.Reject, scope: Scope) -> None:
+        match statement:
+            case nodes.Goto(state):
+                self.emit(lambda: program.Goto(state.text), scope)
+            case nodes.End(outcome):
+                self.emit(lambda: program.End(None if outcome is None else outcome.text), scope)
+            case nodes.Resume():
+                self._resume(statement, scope)
+            case nodes.Reject(slot, text):
+                ask, said = scope.asks[slot.text], self._values.template(text)
+                self.emit(lambda: program.Reject(slot.text, said, ask.at), scope)
+            case _:
+                assert_never(statement)
+
+    def _resume(self, resume: nodes.Resume, scope: Scope) -> None:
+        made = program.Resume(resume.up_to, None if resume.then is None else resume.then.text)
+        at = self.emit(lambda: made, scope)
+        if scope.owner is not None:
+            self.resumes[at.at] = scope.owner
+
+    # ------------------------------------------------------------------------------------------------------ arms
+
+    def _wait_arms(self, arms: Arms) -> Callable[[], program.WaitArms]:
+        guards = [self._values.optional_expression(arm.when) for arm, _ in arms]
+        return lambda: self._made_wait_arms(arms, guards)
+
+    def _made_wait_arms(self, arms: Arms, guards: list[program.Expression | None]) -> program.WaitArms:
+        intents: dict[str, list[program.Guarded]] = {}
+        events: dict[str, list[program.Guarded]] = {}
+        changes: list[program.ChangeArm] = []
+        silences: list[program.SilenceArm] = []
+        otherwise: int | None = None
+        for (arm, label), when in zip(arms, guards, strict=True):
+            for pattern in arm.patterns:
+                match pattern:
+                    case nodes.NamePattern(name):
+                        kind = self._model.patterns.get(pattern)
+                        if kind in ("intent", "event"):
+                            table = intents if kind == "intent" else events
+                            table.setdefault(name.text, []).append(program.Guarded(label.at, when))
+                    case nodes.ChangePattern(slots):
+                        changes.append(program.ChangeArm(tuple(slot.text for slot in slots), label.at, when))
+                    case nodes.SilencePattern(after):
+                        silences.append(program.SilenceArm(after.ms, label.at, when))
+                    case nodes.ElsePattern():
+                        otherwise = label.at
+                    case nodes.DonePattern() | nodes.LiteralPattern():
+                        pass
+                    case _:
+                        assert_never(pattern)
+        return program.WaitArms(
+            {name: tuple(guarded) for name, guarded in intents.items()},
+            {name: tuple(guarded) for name, guarded in events.items()},
+            tuple(changes),
+            tuple(silences),
+            otherwise,
+        )
+
+    def _failure_arms(self, arms: Arms) -> Callable[[], program.FailureArms]:
+        return lambda: program.FailureArms(
+            {
+                pattern.name.text: label.at
+                for arm, label in arms
+                for pattern in arm.patterns
+                if isinstance(pattern, nodes.NamePattern)
+            },
+            next((label.at for arm, label in arms if _is_else(arm)), None),
+        )
+
+    def anywhere(self, arms: Arms) -> program.Anywhere:
+        """The table of `anywhere`, whose arms stand at their labels."""
+        failure = next((label for arm, label in arms if self._names(arm, "any_failure")), None)
+        unknown = next((label for arm, label in arms if self._names(arm, "kind")), None)
+        return program.Anywhere(self._wait_arms(arms)(), _at(failure), _at(unknown))
+
+    def _names(self, arm: nodes.Arm, kind: str) -> bool:
+        """Whether one of the arm's patterns is of `kind` (`kind` itself: `on unknown`)."""
+        return any(
+            self._model.patterns.get(pattern) == kind
+            for pattern in arm.patterns
+            if isinstance(pattern, nodes.NamePattern)
+        )
+
+
+def _labelled(arms: tuple[nodes.Arm, ...]) -> Arms:
+    return [(arm, Label()) for arm in arms]
+
+
+def _is_else(arm: nodes.Arm) -> bool:
+    return any(isinstance(pattern, nodes.ElsePattern) for pattern in arm.patterns)
+
+
+def _at(label: Label | None) -> int | None:
+    return None if label is None else label.at
