@@ -14,8 +14,10 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
+from flowc.runtime.kernel.events import CommandKey
 from flowc.runtime.program import PriorityClass
 from flowc.runtime.store.rows import (
+    SHARDS,
     Address,
     Census,
     Claimable,
@@ -47,7 +49,7 @@ from flowc.runtime.store.rows import (
 )
 
 CLASSES: tuple[PriorityClass, ...] = ("urgent", "high", "normal", "low", "bulk")
-ALL_SHARDS = range(256)
+ALL_SHARDS = range(SHARDS)
 
 
 class Clock(Protocol):
@@ -115,12 +117,16 @@ class Store(Protocol):
         """Gives commands back until they are due."""
         ...
 
-    async def settle(self, results: Sequence[Result]) -> Sequence[Settlement]:
+    async def settle(self, results: Sequence[Result], holder: Holder) -> Sequence[Settlement]:
         """Sets commands done where they were not, and puts their events into the inbox, each in one transaction."""
         ...
 
-    async def commands(self, address: Address, incarnation: int) -> Sequence[StoredCommand]:
-        """All commands of an incarnation that are still kept, done ones too, for `why` and `doctor`."""
+    async def commands(self, address: Address) -> Sequence[StoredCommand]:
+        """All outstanding commands of all incarnations of an address."""
+        ...
+
+    async def late(self, address: Address) -> Sequence[tuple[CommandKey, int]]:
+        """How many results came late, by command: for `why` and `doctor`."""
         ...
 
     async def delay_overdue(self, shards: Collection[int]) -> int:
@@ -181,10 +187,9 @@ class Store(Protocol):
         """Turns of an incarnation (None: the current one) in order."""
         ...
 
-    async def scan(
-        self, shard: int, after: tuple[Address, int, int] | None = None, limit: int = 1000
-    ) -> Sequence[JournalRow]:
-        """All turns of a shard, by address, incarnation and turn: for `funnel` and `replay --against`."""
+    async def scan(self, cursor: str = "", limit: int = 1000) -> tuple[Sequence[JournalRow], str]:
+        """Turns of all conversations in an order of the store's own, and the cursor to go on with: for `funnel` and
+        `replay --against`. Turns of one conversation come in order. No rows: the end."""
         ...
 
     async def erase(self, address: Address) -> Row | None:
@@ -206,11 +211,6 @@ class Store(Protocol):
 
     async def resume(self, service: str) -> bool:
         """Ends a pause, and with it the slow rate."""
-        ...
-
-    async def prune(self, before_ms: int, limit: int = 10_000) -> int:
-        """Deletes done commands, and address rows with their journal, that nobody used since; at most `limit` rows.
-        How many were."""
         ...
 
     async def close(self) -> None:

@@ -136,7 +136,7 @@ Receipt = Received | Known | InboxFull | Gone
 
 # ------------------------------------------------------------------------------------------------------------- commands
 
-CommandState = Literal["ready", "started", "done"]
+CommandState = Literal["ready", "started"]  # done is being no more: a store keeps outstanding commands only
 
 
 class NewCommand(Struct, frozen=True):
@@ -177,8 +177,6 @@ class StoredCommand(Struct, frozen=True):
     server: ServerId | None
     wait_ms: int
     cause: EventHash | None
-    result: bytes = b""
-    late: int = 0
 
 
 class Start(Struct, frozen=True):
@@ -205,19 +203,20 @@ class Postponed(Struct, frozen=True):
 
 
 class Result(Struct, frozen=True):
-    """How a command ended. With `event` it is also put into the inbox, in the same transaction; without, the caller
-    takes it in a unit."""
+    """How a command ended, outside of a turn: its `event` is put into the inbox in the transaction that sets the command
+    done. A result that a turn takes at once is settled by its unit. `body` is recorded when it comes late."""
 
     address: Address
     key: CommandKey
     body: bytes
-    event: Incoming | None = None
+    event: Incoming
 
 
 class Settled(Struct, frozen=True):
-    """Done now; `number` of its event in the inbox, if it had one."""
+    """Done now; the `number` of its event in the inbox. `first`: nothing is before it, and its first try is counted."""
 
-    number: int | None
+    number: int
+    first: bool
 
 
 class Late(Struct, frozen=True):
@@ -303,7 +302,7 @@ class Unit(Struct, frozen=True):
     owner: str = ""
     commands: tuple[NewCommand, ...] = ()
     timers: tuple[SilenceTimer, ...] = ()
-    settles: Result | None = None
+    settles: CommandKey | None = None
     pushes: bool = False
     dead: Dead | None = None
 
@@ -318,10 +317,11 @@ class Unit(Struct, frozen=True):
 
 class Committed(Struct, frozen=True):
     """It is durable. `next` is the first event of the inbox, if any: its lease is `unit.holder`'s now and its try is
-    counted."""
+    counted. `sends`: the outgoing lease of the conversation is the holder's now (where the unit `pushes` replies)."""
 
     row: Row
     next: InboxEvent | None = None
+    sends: bool = False
 
 
 LostWhy = Literal["turn", "inbox", "settled", "deployment", "erased"]
@@ -418,8 +418,7 @@ class DueTimer(Struct, frozen=True):
 
 
 class Outgoing(Struct, frozen=True):
-    """Replies to send: those after (turn, index) of `incarnation`, through its `last_turn`, then those of the next
-    incarnation."""
+    """Replies to send: those after reply `index` of `turn` of `incarnation`, in order, later incarnations too."""
 
     address: Address
     incarnation: int
