@@ -7,10 +7,11 @@ no wording and no drawing (`flowc.dsl.render` draws).
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
+from typing import Final
 
 from flowc.dsl.source import Span
 
-__all__ = ["Code", "Diagnostic", "Edit", "Label", "Severity", "sort"]
+__all__ = ["INTERNAL_ERROR", "Code", "Diagnostic", "Edit", "Label", "Severity", "internal_error", "sort"]
 
 
 class Severity(Enum):
@@ -77,3 +78,16 @@ def sort(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
 def _order(diagnostic: Diagnostic) -> tuple[str, int, int, str, str]:
     span = diagnostic.span
     return span.path, span.start, span.end, diagnostic.code.id, diagnostic.message
+
+
+def internal_error(span: Span, message: str) -> Diagnostic:
+    """A fault of ours at `span`."""
+    return Diagnostic(
+        INTERNAL_ERROR,
+        f"this is a bug in flowc: {message}",
+        (Label(span, "at work here"),),
+        help="please report it, with this text and the file",
+    )
+
+
+INTERNAL_ERROR: Final = Code("FLW199", "internal-error", Severity.ERROR)
