@@ -135,8 +135,11 @@ class Store(Protocol):
 
     # ---------------------------------------------------------------------------------------------------------- replies
 
-    async def replies(self, address: Address, after: tuple[int, int], limit: int = 100) -> Sequence[TurnReplies]:
-        """Replies of the turns after (incarnation, turn), in order, turns without a reply left out."""
+    async def replies(
+        self, address: Address, after: tuple[int, int] = (0, 0), limit: int = 100
+    ) -> Sequence[TurnReplies]:
+        """Replies of the turns that were committed after that one (incarnation, turn), in the order of their commits,
+        turns without a reply left out. A turn that nobody knows gives all."""
         ...
 
     async def sent(self, cursors: Sequence[Sent]) -> None:

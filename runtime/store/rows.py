@@ -95,11 +95,11 @@ class Incoming(Struct, frozen=True):
     priority: PriorityClass = "normal"
     incarnation: int | None = None
     at_ms: int = 0  # when it was received, by the store's clock; 0: now
+    trying: bool = False  # its first try follows at once where nothing is before it: then the try is counted
 
 
 class InboxEvent(Struct, frozen=True):
-    """An event in the inbox. Numbers grow in a conversation and are never used again while it lives. `tries` counts
-    this try too."""
+    """An event in the inbox. Numbers grow in a conversation and are never used again. `tries` were counted so far."""
 
     number: int
     event: Incoming
@@ -107,8 +107,7 @@ class InboxEvent(Struct, frozen=True):
 
 
 class Received(Struct, frozen=True):
-    """Stored with this number. `first`: nothing was before it, its lease is the receiver's and its first try is
-    counted."""
+    """Stored with this number. `first`: nothing is before it."""
 
     number: int
     first: bool
@@ -189,22 +188,22 @@ class Start(Struct, frozen=True):
 
 
 class Postponed(Struct, frozen=True):
-    """Give a command back until `due_ms`. `sent` False: this attempt certainly did not leave; a command that never
-    left is ready again and the attempt is not counted. Does nothing where the server or the attempt are no longer
-    these."""
+    """Give a command back until `due_ms`, where it still stands at `attempt` and `server` has it. `unsent`: the
+    attempt that was started certainly did not leave and is not counted; a command that never left is ready again. A
+    command that was claimed and not started stays as it is."""
 
     address: Address
     key: CommandKey
     attempt: int
     server: ServerId
     due_ms: int
-    sent: bool
+    unsent: bool = False
     body: bytes | None = None  # replaces the body, for a retry schedule kept in it
 
 
 class Result(Struct, frozen=True):
-    """How a command ended, outside of a turn: its `event` is put into the inbox in the transaction that sets the command
-    done. A result that a turn takes at once is settled by its unit. `body` is recorded when it comes late."""
+    """How a command ended, outside of a turn: its `event` is put into the inbox in the transaction that sets the
+    command done. A result that a turn takes at once is settled by its unit. `body` is recorded when it comes late."""
 
     address: Address
     key: CommandKey
@@ -213,7 +212,7 @@ class Result(Struct, frozen=True):
 
 
 class Settled(Struct, frozen=True):
-    """Done now; the `number` of its event in the inbox. `first`: nothing is before it, and its first try is counted."""
+    """Done now; the `number` of its event in the inbox. `first`: nothing is before it."""
 
     number: int
     first: bool
@@ -240,7 +239,7 @@ class Direct(Struct, frozen=True):
 
 
 class FromInbox(Struct, frozen=True):
-    """The event has this number in the inbox; no message may stand before it, unless it is a result."""
+    """The event has this number in the inbox. No message may stand before it there, unless it is a result."""
 
     number: int
 
@@ -279,12 +278,12 @@ class Unit(Struct, frozen=True):
     """One turn, whole or not at all. Commits where incarnation and turn still are those of `base`, and is then turn
     `base.turn + 1`.
 
-    `opens` begins the next incarnation (turn 1), where `base.is_new`. `cause` is the message or external event whose
-    repetition is answered with this turn's replies; for the result of a command it is the command's. `settles` sets
-    a command done in the same transaction. Where `deployment` differs from that of `base`, and it does not open, it
-    must be higher and live. `ended` with no `jobs` forgets the position. `timers` replaces all timers. `pushes`: the
-    replies have to be sent by us, and this server takes the conversation's outgoing lease if nobody has it. `holder`
-    takes the next event of the inbox, see Committed.
+    `opens` begins the next incarnation (turn 1), where `base.is_new`; one that ended and has jobs is kept beside it.
+    `cause` is the message or external event whose repetition is answered with this turn's replies; for the result of
+    a command it is the command's. `settles` sets that command done in the same transaction. Where `deployment`
+    differs from that of `base`, and it does not open, it must be higher and live. `ended` with no `jobs` forgets the
+    position. `timers` replaces all timers. `pushes`: the replies have to be sent by us; the holder takes the
+    outgoing lease if it is free.
     """
 
     base: Row
@@ -303,6 +302,7 @@ class Unit(Struct, frozen=True):
     commands: tuple[NewCommand, ...] = ()
     timers: tuple[SilenceTimer, ...] = ()
     settles: CommandKey | None = None
+    takes_next: bool = False
     pushes: bool = False
     dead: Dead | None = None
 
@@ -316,20 +316,22 @@ class Unit(Struct, frozen=True):
 
 
 class Committed(Struct, frozen=True):
-    """It is durable. `next` is the first event of the inbox, if any: its lease is `unit.holder`'s now and its try is
-    counted. `sends`: the outgoing lease of the conversation is the holder's now (where the unit `pushes` replies)."""
+    """It is durable. `next` is the first event of the inbox, if any; where the unit `takes_next` its lease is the
+    holder's now and a try is counted. `sends`: the outgoing lease is the holder's now, and nothing older has to
+    leave first."""
 
     row: Row
     next: InboxEvent | None = None
     sends: bool = False
 
 
-LostWhy = Literal["turn", "inbox", "settled", "deployment", "erased"]
+LostWhy = Literal["turn", "known", "inbox", "settled", "deployment", "erased"]
 
 
 class Lost(Struct, frozen=True):
-    """Nothing of it is there: another turn was first, its event was consumed, its command was done, its deployment
-    is not live or lower, or the address was erased. Begin again at the look-up (`erased`: 410)."""
+    """Nothing of it is there: another turn was first (`turn`), its event's id is known already, its event is no
+    longer the one to take from the inbox, its command was done, its deployment is lower or not live, or the address
+    was erased. Begin again at the look-up (`erased`: 410)."""
 
     why: LostWhy
 
@@ -418,12 +420,11 @@ class DueTimer(Struct, frozen=True):
 
 
 class Outgoing(Struct, frozen=True):
-    """Replies to send: those after reply `index` of `turn` of `incarnation`, in order, later incarnations too."""
+    """Turns whose replies have to be sent, in order; the first `skip` replies of the first turn have left already."""
 
     address: Address
-    incarnation: int
-    turn: int
-    index: int
+    turns: tuple[TurnReplies, ...]
+    skip: int
 
 
 class Sent(Struct, frozen=True):
@@ -437,7 +438,7 @@ class Sent(Struct, frozen=True):
 
 
 class Orphan(Struct, frozen=True):
-    """The first event of an inbox that nobody works on; this try is counted."""
+    """The first event of an inbox that nobody works on. The try is not counted yet."""
 
     address: Address
     first: InboxEvent
