@@ -131,9 +131,11 @@ class Backend:
         raw: RawAnswer = TimedOut(f"no answer within {request.timeout_s:g} s")
         with self.clock.timeout(request.timeout_s) as scope:
             raw = await self._ask(request)
-        if scope.cancelled_caught and not request.wire.is_sent:
+        if not scope.cancelled_caught:
+            return raw
+        if not request.wire.is_sent:
             return NotSent(f"no connection within {request.timeout_s:g} s")
-        return raw
+        return request.wire.known or raw
 
     async def _ask(self, request: AttemptRequest) -> RawAnswer:
         try:

@@ -39,10 +39,14 @@ __all__ = [
 
 @dataclass(slots=True)
 class Wire:
-    """Whether anything of a request may have reached the backend. An adapter that can tell sets `is_sent` to False
-    until it has, so that a connection that is never made is not taken for an effect in doubt."""
+    """What is known of an attempt while it runs, and still holds when its time is up.
+
+    An adapter that can tell sets `is_sent` to False until something may have reached the backend, so that a connection
+    that is never made is not taken for an effect in doubt; and `known` once the answer's head says how it ended.
+    """
 
     is_sent: bool = True
+    known: RawAnswer | None = None
 
 
 @dataclass(frozen=True, slots=True)
