@@ -350,8 +350,8 @@ def _text_from_json(json: object, path: str) -> str:
 def _number_from_json(json: object, path: str) -> int | Decimal:
     if isinstance(json, bool) or not isinstance(json, int | float | Decimal):
         raise Malformed(path, f"{_shown(json)} is not a number")
-    number = json if isinstance(json, int) else _plain_decimal(Decimal(str(json)), path)
-    if abs(number) >= NUMBER_LIMIT:
+    number: int | Decimal = json if isinstance(json, int) else _plain_decimal(Decimal(str(json)), path)
+    if not -NUMBER_LIMIT < number < NUMBER_LIMIT:
         raise Malformed(path, "is too large a number")
     return number
 

@@ -81,7 +81,7 @@ class Job(Struct, frozen=True, omit_defaults=True):
     variables: dict[str, Value] = {}
 
 
-class Turn(Struct, frozen=True, omit_defaults=True):
+class Progress(Struct, frozen=True, omit_defaults=True):
     """What a turn must know across its reads: whether it has said something, how many random draws and steps it has
     made (the steps also across the turns of calls that follow a reply, so that a circle of them ends), and how many
     commands."""
@@ -118,7 +118,7 @@ class Position(Struct, frozen=True, omit_defaults=True):
     silenced: tuple[str, ...] = ()
     generation: int = 0
     serial: int = 0
-    turn: Turn = Turn()
+    turn: Progress = Progress()
     pending: Pending | None = None
     priority: PriorityClass = "normal"
     outcome: str | None = None

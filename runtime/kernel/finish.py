@@ -1,0 +1,155 @@
+"""The end of a step: the position to store, what the conversation's class is, which silence timers are due when."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from flowc.runtime.kernel.answer import Step
+from flowc.runtime.kernel.calling import kept_variables
+from flowc.runtime.kernel.events import Timer
+from flowc.runtime.kernel.fault import Fault
+from flowc.runtime.kernel.position import Frame, Pending, Position, Progress, Run
+from flowc.runtime.kernel.running import LiveFrame, LiveRun, Running
+from flowc.runtime.kernel.taking import silences
+from flowc.runtime.values import Value, encode
+
+LARGEST_STATE: Final = 256 * 1_024
+
+
+def finish(running: Running) -> Step:
+    """The step that a turn has come to."""
+    if running.reading and running.reads:
+        return Step(
+            position=_freeze(running, stored=False),
+            replies=tuple(running.replies),
+            reads=tuple(running.reads),
+            commands=tuple(running.commands),
+            transitions=tuple(running.transitions),
+        )
+    position = _freeze(running, stored=True)
+    if running.grown and len(encode(position)) > LARGEST_STATE:
+        raise Fault("the state of the conversation is larger than 256 KiB")
+    return Step(
+        position=position,
+        replies=tuple(running.replies),
+        commands=tuple(running.commands),
+        timers=timers(running, position) if position.expects == "user" else (),
+        continues=running.continues,
+        handover=running.handover,
+        ended=not running.frames,
+        outcome=running.outcome if not running.frames else None,
+        transitions=tuple(running.transitions),
+    )
+
+
+def unchanged(running: Running, position: Position) -> Step:
+    """Nothing happened; the timers stay as they are."""
+    return Step(position=position, timers=timers(running, position) if position.expects == "user" else ())
+
+
+def timers(running: Running, position: Position) -> tuple[Timer, ...]:
+    """Every silence arm in reach that has not run in this silence; for one time the nearest."""
+    begin = position.heard or position.since
+    due: dict[int, Timer] = {}
+    passed: set[int] = set()
+    for key, after_ms, _ in silences(running):
+        if after_ms not in due and after_ms not in passed:
+            if key in running.silenced:
+                passed.add(after_ms)
+            else:
+                at = begin + timedelta(milliseconds=after_ms)
+                due[after_ms] = Timer(position.generation, after_ms, at)
+    return tuple([due[after_ms] for after_ms in sorted(due)])
+
+
+def _freeze(running: Running, *, stored: bool) -> Position:
+    before = running.position
+    frames = tuple([_frame(frame) for frame in running.frames])
+    return Position(
+        conversation=running.conversation,
+        started=running.started,
+        user=running.user,
+        expects=running.expects,
+        since=_since(running, frames, stored=stored),
+        runs=tuple([_run(running, run, stored=stored) for run in running.runs.values()]),
+        frames=frames,
+        deferred=tuple(running.deferred),
+        message=running.message,
+        heard=running.heard,
+        silenced=running.silenced,
+        generation=(before.generation if before is not None else 0) + (1 if stored else 0),
+        serial=running.serial,
+        turn=_progress(running, stored=stored),
+        pending=_pending(running),
+        priority=running.priority(),
+        outcome=running.outcome,
+    )
+
+
+def _since(running: Running, frames: tuple[Frame, ...], *, stored: bool) -> datetime:
+    """When the wait began: now, unless the conversation stands where it stood."""
+    before = running.position
+    if before is None:
+        return running.moment.now
+    if not stored:
+        return before.since
+    return before.since if before.waits == _waits(running) else running.moment.now
+
+
+def _waits(running: Running) -> tuple[str, ...]:
+    return tuple([f"{frame.run.flow.name}/{frame.wait}" for frame in running.frames])
+
+
+def _frame(frame: LiveFrame) -> Frame:
+    return Frame(
+        run=frame.run.serial,
+        state=frame.state,
+        wait=frame.wait,
+        arm=frame.arm,
+        back=frame.back,
+        resumed=frame.resumed,
+        offered=frame.offered,
+        locals=frame.locals,
+        failures=frame.failures,
+        key=frame.key,
+    )
+
+
+def _run(running: Running, run: LiveRun, *, stored: bool) -> Run:
+    return Run(
+        serial=run.serial,
+        flow=run.flow.name,
+        variables=_stored(running, run) if stored else run.variables,
+        said=run.said,
+        tries=run.tries,
+        caller=run.caller,
+        job=run.job,
+    )
+
+
+def _stored(running: Running, run: LiveRun) -> dict[str, Value]:
+    """The variables that a later state can still read: those of the waits where frames of the run stand."""
+    kept: frozenset[str] = frozenset()
+    for frame in running.frames:
+        if frame.run is run:
+            for wait in (frame.wait, frame.back):
+                if wait:
+                    names = run.flow.kept.get(wait)
+                    if names is None:
+                        return kept_variables(run.flow, run.variables, None)
+                    kept |= names
+    return kept_variables(run.flow, run.variables, kept)
+
+
+def _progress(running: Running, *, stored: bool) -> Progress:
+    """Between two steps of one turn everything is kept, over the turns of calls that follow a reply only the steps."""
+    if not stored:
+        commands = running.commands_before + len(running.commands)
+        return Progress(running.spoke, running.drawn, running.steps, commands, reading=True)
+    return Progress(steps=running.steps) if running.continues else Progress()
+
+
+def _pending(running: Running) -> Pending | None:
+    pending = running.pending
+    if pending is None or pending.answered or not running.spoke:
+        return pending
+    return Pending(pending.event, answered=True)
