@@ -65,9 +65,7 @@ class _Reader:
         text = ""
         while self.at < len(self.pattern) and self.pattern[self.at] not in "|)":
             members = self._atom()
-            least, most = self._repetition()
-            # A class that may stand no times is left out, but a lone one is better seen.
-            times = least if least or most == 0 else 0
+            times = self._repetition()
             if len(text) + times > _MOST_CHARACTERS:
                 raise ValueError(self.pattern)
             text += "".join(members[number % len(members)] for number in range(times))
@@ -151,25 +149,24 @@ class _Reader:
         character = self._next()
         return self._escape() if character == "\\" else (character,)
 
-    def _repetition(self) -> tuple[int, int | None]:
-        least, most = self._times()
-        self._take("?")  # lazy, or greedy: the same texts
-        return least, most
+    def _repetition(self) -> int:
+        """The fewest times."""
+        times = self._times()
+        self._take("?")  # lazy or greedy: the same texts
+        return times
 
-    def _times(self) -> tuple[int, int | None]:
-        if self._take("*"):
-            return 0, None
+    def _times(self) -> int:
+        if self._take("*") or self._take("?"):
+            return 0
         if self._take("+"):
-            return 1, None
-        if self._take("?"):
-            return 0, 1
+            return 1
         at = self.at
         if self._take("{"):
-            low, _, high = self._braced().partition(",")
+            low = self._braced().partition(",")[0]
             if low.isdecimal():
-                return int(low), int(high) if high.isdecimal() else None
+                return int(low)
             self.at = at  # a brace that stands for itself
-        return 1, 1
+        return 1
 
     def _braced(self) -> str:
         end = self.pattern.find("}", self.at)

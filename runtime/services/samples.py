@@ -47,13 +47,8 @@ def _sample(type: Type, shapes: Shapes, name: str, inside: tuple[str, ...]) -> V
             return {each.name: _sample(each.type, shapes, each.name, (*inside, record)) for each in fields}
         case Choice(values=values):
             return values[0]
-        case Text(pattern=None):
-            return name
-        case Text(pattern=str(pattern)):
-            text = matching(pattern)
-            if text is None:
-                raise NoSample(f"no text is made up for `{name}`, which has to match /{pattern}/")
-            return text
+        case Text(pattern=pattern):
+            return name if pattern is None else _matching(pattern, name)
         case Integer(low=low, high=high):
             return _near_one(low, high)
         case Number(low=low, high=high):
@@ -62,6 +57,13 @@ def _sample(type: Type, shapes: Shapes, name: str, inside: tuple[str, ...]) -> V
             return _basic(basic, shapes)
         case _:
             assert_never(type)
+
+
+def _matching(pattern: str, name: str) -> str:
+    text = matching(pattern)
+    if text is None:
+        raise NoSample(f"no text is made up for `{name}`, which has to match /{pattern}/")
+    return text
 
 
 def _is_inside(type: Type, inside: tuple[str, ...]) -> bool:

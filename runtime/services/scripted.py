@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 
 from flowc.runtime.policy.verdict import (
     Answered,
-    Broken,
     Declared,
     Lost,
     Misshaped,
@@ -118,7 +117,7 @@ def raw_failure(outcome: Fails, operation: Operation) -> RawAnswer:
         case "timeout":
             return TimedOut(words)
         case "unavailable":
-            return Broken(words) if operation.kind == "read" else NotSent(words)
+            return NotSent(words)
         case "overloaded":
             return PushedBack(words, outcome.retry_after_s)
         case "rejected":
