@@ -110,7 +110,13 @@ class Resolved:
     patterns: dict[NamePattern, PatternKind] = field(default_factory=dict)
     locals: dict[Arm, Locals] = field(default_factory=dict)
     used: set[object] = field(default_factory=set)
+    mentioned: dict[str, set[str]] = field(default_factory=dict)
     unknown: set[object] = field(default_factory=set)
+
+    def use(self, path: str, name: str, declaration: object) -> None:
+        """The file at `path` uses `declaration` under `name`."""
+        self.used.add(declaration)
+        self.mentioned.setdefault(path, set()).add(name)
 
 
 def resolve(declarations: Declarations, signatures: Signatures, report: Report) -> Resolved:
@@ -149,7 +155,7 @@ def _examples(scope: Scope, resolved: Resolved, report: Report) -> None:
 def _example_slot(part: ExampleSlot, scope: Scope, resolved: Resolved, report: Report) -> None:
     found = scope.slots.get(part.name.text)
     if found is not None:
-        resolved.used.add(found[1])
+        resolved.use(scope.path, part.name.text, found[1])
     elif part.name.text not in scope.lost:
         report(unknown_slot(part.name, scope.slots))
 
@@ -311,7 +317,7 @@ class Resolver:
         scope = self.names.scope
         if name in scope.flows:
             self.resolved.called[do] = name
-            self.resolved.used.add((scope.path, name))
+            self.resolved.use(scope.path, name, (scope.path, name))
         else:
             self.resolved.unknown.add(do)
             if name not in scope.lost:
@@ -328,7 +334,7 @@ class Resolver:
             if call.service.text not in self.names.scope.lost:
                 self.report(unknown_service(call.service, self.names.services))
             return None
-        self.resolved.used.add(service.declaration)
+        self._use(call.service, service.declaration)
         operation = service.operations.get(call.operation.text)
         if operation is None:
             self.resolved.unknown.add(call)
@@ -341,6 +347,9 @@ class Resolver:
 
     # ------------------------------------------------------------------------------------------------------ names
 
+    def _use(self, name: Name, declaration: object) -> None:
+        self.resolved.use(self.names.scope.path, name.text, declaration)
+
     def _state(self, name: Name, node: object) -> None:
         if name.text in self.names.states:
             return
@@ -351,7 +360,7 @@ class Resolver:
     def _slot(self, name: Name, node: object) -> SlotModel | None:
         slot = self.names.slots.get(name.text)
         if slot is not None:
-            self.resolved.used.add(slot.declaration)
+            self._use(name, slot.declaration)
             return slot
         self.resolved.unknown.add(node)
         if name.text not in self.names.scope.lost:
@@ -368,7 +377,7 @@ class Resolver:
             self.report(read_only(name, "an arm of a job sees the variables as they were, and changes none"))
         slot = self.names.slots.get(name.text)
         if slot is not None:
-            self.resolved.used.add(slot.declaration)
+            self._use(name, slot.declaration)
         self.names.assignments.append(Assignment(name, source, inside.locals))
 
     def _cleared(self, name: Name, inside: Inside) -> None:
@@ -387,7 +396,7 @@ class Resolver:
         for name in self.names.forgotten:
             slot = self.names.slots.get(name.text)
             if slot is not None:
-                self.resolved.used.add(slot.declaration)
+                self._use(name, slot.declaration)
             elif name.text not in known and name.text not in self.names.scope.lost:
                 self.report(nothing_to_clear(name, [*known, *self.names.slots]))
 
@@ -458,7 +467,7 @@ class Resolver:
         scope = self.names.scope
         found = scope.topics.get(pattern.name.text)
         if found is not None:
-            self.resolved.used.add(found[1])
+            self._use(pattern.name, found[1])
             self.resolved.patterns[pattern] = "event" if isinstance(found[1], EventDeclaration) else "intent"
             return
         self.resolved.unknown.add(pattern)

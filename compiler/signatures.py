@@ -6,7 +6,7 @@ declare different records under one name, the later one is `NAME@PATH`.
 
 import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final, assert_never
@@ -123,6 +123,7 @@ class TypeReader:
     report: Report
     records: dict[str, tuple[Field, ...]] = field(default_factory=dict)
     used: set[TypeDeclaration] = field(default_factory=set)
+    mentioned: dict[str, set[str]] = field(default_factory=dict)
     _known: dict[TypeDeclaration, FlowType] = field(default_factory=dict)
     _open: list[TypeDeclaration] = field(default_factory=list)
 
@@ -163,6 +164,7 @@ class TypeReader:
             return UNKNOWN
         home, declaration = found
         self.used.add(declaration)
+        self.mentioned.setdefault(path, set()).add(name)
         return self.declared(home, declaration)
 
     def declared(self, path: str, declaration: TypeDeclaration) -> FlowType:
@@ -407,4 +409,15 @@ def unknown_place(place: "re.Match[str]", within: Span, operation: Operation, na
         (Label(span, "nothing to put here"),),
         help=f"did you mean `{near}`?" if near else f"add `{place[1]}: text` to its parameters",
         edits=(Edit(span, near),) if near else (),
+    )
+
+
+def unknown_variable(name: Name, known: Iterable[str]) -> Diagnostic:
+    near = nearest(name.text, known)
+    return Diagnostic(
+        UNKNOWN_NAME,
+        f"no slot or variable named `{name.text}`",
+        (Label(name.span, "nothing of this name in the flow"),),
+        help=f"did you mean `{near}`?" if near else None,
+        edits=(Edit(name.span, near),) if near else (),
     )

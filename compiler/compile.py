@@ -1,0 +1,126 @@
+"""The whole compiler on one page: parse → declare → resolve → types → graph → rules → lower."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from flowc.compiler.assemble import Passes, assemble
+from flowc.compiler.check_flows import check_flows
+from flowc.compiler.declare import declare, target_of, uses_of
+from flowc.compiler.model import Model
+from flowc.compiler.project import Project
+from flowc.compiler.resolve import resolve
+from flowc.compiler.severities import with_severities
+from flowc.compiler.signatures import sign
+from flowc.compiler.unused import unused
+from flowc.dsl.diagnostic import Diagnostic, Severity
+from flowc.dsl.parse import Parsed, parse
+from flowc.dsl.source import SourceFile
+from flowc.runtime.program import Program
+
+__all__ = ["Outcome", "check_project", "compile_project", "model_of"]
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A program, unless there are errors or the project names no main flow; all findings in source order; every source."""
+
+    program: Program | None
+    diagnostics: tuple[Diagnostic, ...]
+    sources: Mapping[str, SourceFile]
+    model: Model | None = None
+
+
+def compile_project(project: Project) -> Outcome:
+    """The whole compiler: findings, and the program where none is an error."""
+    problems = Problems()
+    model = _checked(project, problems)
+    diagnostics = problems.sorted(project, model)
+    if model.main is None or any(each.level is Severity.ERROR for each in diagnostics):
+        return Outcome(None, diagnostics, problems.sources, model)
+    from flowc.compiler.lower import lower
+
+    return Outcome(lower(model), diagnostics, problems.sources, model)
+
+
+def check_project(project: Project) -> Outcome:
+    """All findings, without a program."""
+    problems = Problems()
+    model = _checked(project, problems)
+    return Outcome(None, problems.sorted(project, model), problems.sources, model)
+
+
+def model_of(project: Project) -> Model:
+    """The model alone: no rules."""
+    return _model(project, Problems())
+
+
+def _checked(project: Project, problems: "Problems") -> Model:
+    model = _model(project, problems)
+    from flowc.compiler.rules import RULES
+
+    for rule in RULES:
+        problems.rules.extend(rule(model))
+    return model
+
+
+def _model(project: Project, problems: "Problems") -> Model:
+    parsed = parse_all(project, problems)
+    files = {path: each.file for path, each in parsed.items()}
+    broken = frozenset(path for path, each in parsed.items() if not each.whole)
+    declarations = problems.take(declare(tuple(files.values()), broken))
+    signatures = sign(declarations, project, problems.add)
+    resolved = resolve(declarations, signatures, problems.add)
+    checked = check_flows(declarations, signatures, resolved, project, problems.add)
+    passes = Passes(declarations, signatures, resolved, checked)
+    for problem in unused(declarations, signatures, resolved, checked, libraries=project.only is None):
+        problems.add(problem)
+    return assemble(project, files, passes, problems.add)
+
+
+def parse_all(project: Project, problems: "Problems") -> dict[str, Parsed]:
+    """Every file of the project, and what they import from elsewhere, by path."""
+    parsed: dict[str, Parsed] = {}
+    open_ = list(project.sources.values())
+    while open_:
+        source = open_.pop(0)
+        if source.path in parsed:
+            continue
+        problems.sources[source.path] = source
+        parsed[source.path] = parse(source)
+        problems.found.extend(parsed[source.path].diagnostics)
+        for use in uses_of(parsed[source.path].file):
+            found = project.source(target_of(source.path, use))
+            if found is not None:
+                open_.append(found)
+    return parsed
+
+
+@dataclass(slots=True)
+class Problems:
+    """What was found so far. Findings of `rules` are apart: about a file with holes in it they prove nothing."""
+
+    found: list[Diagnostic] = field(default_factory=list)
+    rules: list[Diagnostic] = field(default_factory=list)
+    sources: dict[str, SourceFile] = field(default_factory=dict)
+
+    def add(self, problem: Diagnostic) -> None:
+        self.found.append(problem)
+
+    def take(self, result: tuple[Result, Iterable[Diagnostic]]) -> Result:
+        """The result of a pass, whose findings are kept."""
+        value, found = result
+        self.found.extend(found)
+        return value
+
+    def sorted(self, project: Project, model: Model) -> tuple[Diagnostic, ...]:
+        """All findings, each once, by path and place, with the severities of the project."""
+        if project.settings_file is not None:
+            self.sources[project.settings_file.path] = project.settings_file
+        broken = {flow.path for flow in model.flows.values() if flow.broken}
+        kept = [each for each in self.rules if each.span.path not in broken]
+        once = {(each.code.id, each.span, each.message): each for each in (*project.problems, *self.found, *kept)}
+        ordered = sorted(once.values(), key=lambda each: (each.span.path, each.span.start, each.span.end, each.code.id))
+        return with_severities(tuple(ordered), self.sources, project.settings)

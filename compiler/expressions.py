@@ -1,0 +1,752 @@
+"""The type of every expression where it stands, and the mistakes inside it.
+
+The theory: an expression is read under the facts of its place (`flowc.compiler.facts`), so a slot or a `T?` is a `T` where
+something has shown that it has a value. Reading one that may have none is noted as a `Doubt`; the walk over the flow, which knows
+the paths, words it. After a doubt the value counts as there, so that one cause is reported once.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal, NamedTuple, assert_never
+
+from flowc.compiler.facts import NOWHERE, Facts, Path, path_of
+from flowc.compiler.functions import FILTERS, FUNCTIONS, Signature, is_number, is_ordered, is_printable, listed
+from flowc.compiler.literals import is_literal_for, number_of
+from flowc.compiler.model import NameKind
+from flowc.compiler.signatures import UNKNOWN_NAME
+from flowc.compiler.suggest import nearest
+from flowc.compiler.types import (
+    BOOLEAN,
+    DATE,
+    DATETIME,
+    DURATION,
+    INTEGER,
+    MONEY,
+    NONE,
+    NUMBER,
+    TEXT,
+    TIME,
+    UNKNOWN,
+    FlowType,
+    NoneType,
+    Unknown,
+    fits,
+    is_optional,
+    mark_of,
+    marked_like,
+    merged,
+    optional,
+    plain,
+    required,
+    spelled,
+)
+from flowc.dsl.diagnostic import Code, Diagnostic, Edit, Label, Severity
+from flowc.dsl.nodes import (
+    Argument,
+    Arm,
+    Binary,
+    BooleanLiteral,
+    Chunk,
+    DateLiteral,
+    DatetimeLiteral,
+    Defer,
+    DurationLiteral,
+    Expression,
+    FieldAccess,
+    Filter,
+    FunctionCall,
+    IntegerLiteral,
+    Interpolation,
+    IsNone,
+    ListLiteral,
+    Name,
+    NoneLiteral,
+    NumberLiteral,
+    RecordLiteral,
+    Reference,
+    Text,
+    TextFor,
+    TextIf,
+    TextPart,
+    TimeLiteral,
+    Unary,
+)
+from flowc.dsl.source import Span
+from flowc.runtime.types import Choice, Field, Integer, ListOf, Optional, Record
+from flowc.runtime.types import Text as TextType
+
+__all__ = ["At", "Doubt", "Expressions", "Names", "Region"]
+
+BUILT_IN: Final[Mapping[str, FlowType]] = {
+    "now": DATETIME,
+    "today": DATE,
+    "user": Record("user"),
+    "message": Record("message"),
+    "conversation": Record("conversation"),
+}
+
+
+# A state, an arm of `anywhere`, or the arms of a job: what `check_types` walks as one.
+Region = str | Arm | Defer
+
+
+class At(NamedTuple):
+    """Where an expression stands: what is certain there, and the locals in sight."""
+
+    facts: int
+    locals: Mapping[str, FlowType]
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A read of `path` where it may have no value yet (`unset`), or may be none. `region` is where."""
+
+    kind: Literal["unset", "none"]
+    path: Path | None
+    span: Span
+    wanted: FlowType | None
+    region: Region
+
+
+@dataclass(slots=True)
+class Names:
+    """The names in sight of a flow's expressions. `variables` has parameters too; `lost` are silent."""
+
+    slots: Mapping[str, FlowType]
+    parameters: frozenset[str]
+    variables: dict[str, FlowType]
+    lost: frozenset[str] = frozenset()
+    old: bool = False  # in a `migrate`, names of the version before are not known
+
+
+@dataclass(slots=True)
+class Expressions:
+    """Types expressions of one flow. `quiet`: answers only, keeps and reports nothing."""
+
+    names: Names
+    facts: Facts
+    records: dict[str, tuple[Field, ...]]
+    types: dict[Expression, FlowType]
+    kinds: dict[Reference, NameKind]
+    unknown: set[object]
+    tell: Callable[[Diagnostic], None]
+    read: set[str] = field(default_factory=set)
+    doubts: list[Doubt] = field(default_factory=list)
+    region: Region = ""
+    assumed: int = 0
+    quiet: bool = False
+    pending: bool = False
+
+    # ---------------------------------------------------------------------------------------------------- expected
+
+    def need(self, expression: Expression, wanted: FlowType, at: At) -> FlowType:
+        """The type of `expression`, which has to fit `wanted`; what does not is reported."""
+        match expression, plain(wanted):
+            case ListLiteral(items), ListOf(item):
+                for each in items:
+                    self.need(each, item, at)
+                return self._keep(expression, wanted)
+            case RecordLiteral(), Record(name):
+                return self._record_for(expression, name, at)
+            case _:
+                return self._need(expression, wanted, at)
+
+    def _need(self, expression: Expression, wanted: FlowType, at: At) -> FlowType:
+        found = self.type_of(expression, at)
+        literal = is_literal_for(expression, wanted)
+        if literal or (literal is None and fits(found, wanted)) or self.quiet:
+            return found
+        inner = required(found)
+        if is_optional(found) and not isinstance(found, NoneType) and fits(inner, wanted):
+            self._none(expression, wanted)
+        else:
+            self.tell(mismatch(expression, found, wanted))
+        return found
+
+    def condition(self, expression: Expression, at: At) -> None:
+        """Types `expression`, which has to be yes or no."""
+        found = self.type_of(expression, at)
+        if fits(found, BOOLEAN):
+            return
+        if isinstance(found, Optional) and fits(found.inner, BOOLEAN):
+            self._none(expression, BOOLEAN)
+        elif not self.quiet:
+            self.tell(not_a_condition(expression, found))
+
+    def there(self, expression: Expression, at: At) -> FlowType:
+        """The type of `expression` without `?` and mark; reports where it may be none."""
+        found = self.type_of(expression, at)
+        if isinstance(found, Optional):
+            self._none(expression, found.inner)
+        elif isinstance(found, NoneType):
+            if not self.quiet:
+                self.tell(none_here(expression))
+            return UNKNOWN
+        return plain(found)
+
+    def _none(self, expression: Expression, wanted: FlowType) -> None:
+        if self.quiet:
+            return
+        path = path_of(expression)
+        if path is not None:
+            self.assumed |= self.facts.is_not_none(path)
+        self.doubts.append(Doubt("none", path, expression.span, wanted, self.region))
+
+    def _keep(self, expression: Expression, of: FlowType) -> FlowType:
+        self.types[expression] = of
+        return of
+
+    # ----------------------------------------------------------------------------------------------------- natural
+
+    def type_of(self, expression: Expression, at: At) -> FlowType:
+        """The type of `expression` at `at`; Unknown where it was reported."""
+        of = self.types[expression] = self._type_of(expression, at)
+        return of
+
+    def _type_of(self, expression: Expression, at: At) -> FlowType:
+        match expression:
+            case Text():
+                return self.text(expression, at)
+            case Reference():
+                return self._reference(expression, at, tested=False)
+            case FieldAccess():
+                return self._field(expression, at)
+            case Binary():
+                return self._binary(expression, at)
+            case IntegerLiteral():
+                return INTEGER
+            case IsNone(operand):
+                self._tested(operand, at)
+                return BOOLEAN
+            case FunctionCall():
+                return self._function(expression, at)
+            case Unary(operator, operand):
+                return self._unary(operator, operand, at)
+            case BooleanLiteral():
+                return BOOLEAN
+            case NoneLiteral():
+                return NONE
+            case NumberLiteral():
+                return NUMBER
+            case DurationLiteral():
+                return DURATION
+            case DateLiteral():
+                return DATE
+            case TimeLiteral():
+                return TIME
+            case DatetimeLiteral():
+                return DATETIME
+            case ListLiteral(items):
+                return self._list(expression, items, at)
+            case RecordLiteral(fields):
+                return self._record(fields, at)
+            case _:
+                assert_never(expression)
+
+    def _tested(self, operand: Expression, at: At) -> None:
+        if isinstance(operand, Reference):
+            self._keep(operand, self._reference(operand, at, tested=True))
+        else:
+            self.type_of(operand, at)
+
+    def _reference(self, reference: Reference, at: At, *, tested: bool) -> FlowType:
+        name = reference.name
+        if name in at.locals:
+            return self._narrowed(reference, "local", at.locals[name], at)
+        slot = self.names.slots.get(name)
+        if slot is not None:
+            self.read.add(name)
+            return self._narrowed(reference, "slot", optional(slot), at)
+        of = self.names.variables.get(name)
+        if of is not None:
+            self.read.add(name)
+            kind: NameKind = "parameter" if name in self.names.parameters else "variable"
+            if not tested and not self._is_set(name, at.facts):
+                self._unset(reference)
+                self._narrowed(reference, kind, of, at)
+                return required(of)
+            return self._narrowed(reference, kind, optional(of), at)
+        built_in = BUILT_IN.get(name)
+        if built_in is not None:
+            return self._narrowed(reference, "builtin", built_in, at)
+        return self._missing(reference, at)
+
+    def _narrowed(self, reference: Reference, kind: NameKind, of: FlowType, at: At) -> FlowType:
+        if not self.quiet:
+            self.kinds[reference] = kind
+        if isinstance(of, Optional) and self._is_there((reference.name,), at.facts):
+            return of.inner
+        return of
+
+    def _is_set(self, name: str, facts: int) -> bool:
+        return bool((facts | self.assumed) & self.facts.has(name))
+
+    def _is_there(self, path: Path, facts: int) -> bool:
+        return facts == NOWHERE or bool((facts | self.assumed) & self.facts.is_not_none(path))
+
+    def _unset(self, reference: Reference) -> None:
+        if not self.quiet:
+            self.assumed |= self.facts.has(reference.name) | self.facts.is_not_none((reference.name,))
+            self.doubts.append(Doubt("unset", (reference.name,), reference.span, None, self.region))
+
+    def _missing(self, reference: Reference, at: At) -> FlowType:
+        self.pending = True
+        if self.quiet:
+            return UNKNOWN
+        self.unknown.add(reference)
+        if reference.name not in self.names.lost and not self.names.old:
+            self.tell(unknown_name(reference, [*at.locals, *self.names.slots, *self.names.variables, *BUILT_IN]))
+        return UNKNOWN
+
+    def _field(self, access: FieldAccess, at: At) -> FlowType:
+        whole = self.type_of(access.target, at)
+        if isinstance(whole, Optional):
+            self._none(access.target, whole.inner)
+        elif isinstance(whole, NoneType):
+            return UNKNOWN
+        owner = plain(whole)
+        each = isinstance(owner, ListOf)
+        record = plain(owner.item) if isinstance(owner, ListOf) else owner
+        if isinstance(record, Unknown):
+            return UNKNOWN
+        found = self._field_of(record, access)
+        if found is None:
+            return UNKNOWN
+        found = marked_like(found, whole)
+        if each:
+            return ListOf(found)  # type: ignore[arg-type]  # of an unknown field it is a list of unknown
+        if isinstance(found, Optional):
+            path = path_of(access)
+            if path is not None and self._is_there(path, at.facts):
+                return found.inner
+        return found
+
+    def _field_of(self, record: FlowType, access: FieldAccess) -> FlowType | None:
+        name = access.name.text
+        fields = self.records.get(record.name, ()) if isinstance(record, Record) else ()
+        for each in fields:
+            if each.name == name:
+                return each.type
+        if not self.quiet:
+            self.unknown.add(access)
+            self.tell(unknown_field(access.name, record, [each.name for each in fields]))
+        return None
+
+    def _list(self, expression: Expression, items: Sequence[Expression], at: At) -> FlowType:
+        of: FlowType | None = None
+        for item in items:
+            found = self.type_of(item, at)
+            both = found if of is None else merged(of, found)
+            if both is None and not self.quiet:
+                self.tell(mismatch(item, found, of or UNKNOWN, why="the items before are"))
+            of = UNKNOWN if both is None else both
+        return UNKNOWN if of is None or isinstance(of, Unknown | NoneType) else ListOf(of)
+
+    def _record(self, fields: Sequence[Argument], at: At) -> FlowType:
+        made = tuple(Field(each.name.text, self.type_of(each.value, at)) for each in fields)  # type: ignore[arg-type]
+        name = "{" + ", ".join(f"{each.name}: {spelled(each.type)}" for each in made) + "}"
+        self.records.setdefault(name, made)
+        return Record(name)
+
+    def _record_for(self, expression: RecordLiteral, name: str, at: At) -> FlowType:
+        wanted = {each.name: each.type for each in self.records.get(name, ())}
+        self.arguments(expression.fields, wanted, frozenset(wanted), f"the record `{name}`", expression.span, at)
+        return self._keep(expression, Record(name))
+
+    def arguments(
+        self,
+        given: Sequence[Argument],
+        wanted: Mapping[str, FlowType],
+        needed: frozenset[str],
+        what: str,
+        span: Span,
+        at: At,
+    ) -> None:
+        """Checks `given` against `wanted`; those of `needed` that are not `T?` must be there."""
+        seen: dict[str, Argument] = {}
+        for argument in given:
+            name = argument.name.text
+            of = wanted.get(name)
+            if of is None:
+                self.type_of(argument.value, at)
+                self.tell(unknown_argument(argument.name, what, [*wanted]))
+                continue
+            if name in seen:
+                self.tell(repeated_argument(argument.name, seen[name].name))
+            seen[name] = argument
+            self.need(argument.value, of, at)
+        unknown = [argument for argument in given if argument.name.text not in wanted]
+        missing = [name for name in wanted if name in needed and name not in seen and not is_optional(wanted[name])]
+        if missing and not unknown:  # a misspelled argument is one mistake, not two
+            self.tell(missing_arguments(missing, wanted, what, span))
+
+    # -------------------------------------------------------------------------------------------------- operators
+
+    def _unary(self, operator: Literal["not", "-"], operand: Expression, at: At) -> FlowType:
+        if operator == "not":
+            self.condition(operand, at)
+            return BOOLEAN
+        of = self.there(operand, at)
+        if is_number(of) or of in (DURATION, MONEY):
+            return (
+                NUMBER if not isinstance(of, Integer) and is_number(of) and not isinstance(of, Unknown) else _loose(of)
+            )
+        return self._refused(operand.span, f"`-` of `{spelled(of)}`", "takes a number, a duration or money")
+
+    def _binary(self, expression: Binary, at: At) -> FlowType:
+        operator, left, right = expression.operator, expression.left, expression.right
+        match operator:
+            case "and" | "or":
+                yes, no = self.facts.shown(left)
+                self.condition(left, at)
+                facts = at.facts if at.facts == NOWHERE else at.facts | (yes if operator == "and" else no)
+                self.condition(right, At(facts, at.locals))
+                return BOOLEAN
+            case "==" | "!=":
+                self._equality(expression, at)
+                return BOOLEAN
+            case "<" | "<=" | ">" | ">=":
+                self._ordering(expression, at)
+                return BOOLEAN
+            case "in" | "not in":
+                self._membership(expression, at)
+                return BOOLEAN
+            case "+" | "-" | "*" | "/":
+                one, other = self.there(left, at), self.there(right, at)
+                of = arithmetic(operator, one, other)
+                if of is None:
+                    said = f"`{operator}` of `{spelled(one)}` and `{spelled(other)}`"
+                    return self._refused(expression.operator_span, said, "these two do not go together")
+                if operator == "/" and not number_of(right) and not isinstance(of, Unknown):
+                    of = optional(of)
+                return self._marked(of, expression)
+            case _:
+                assert_never(operator)
+
+    def _marked(self, of: FlowType, expression: Binary) -> FlowType:
+        return marked_like(of, self.types[expression.left], self.types[expression.right])
+
+    def _equality(self, expression: Binary, at: At) -> None:
+        left, right = expression.left, expression.right
+        one, other = self.type_of(left, at), self.type_of(right, at)
+        if self.quiet:
+            return
+        if merged(one, other) is None:
+            self.tell(not_comparable(expression, one, other))
+            return
+        for of, literal in ((one, right), (other, left)):
+            self._choice_value(of, literal)
+
+    def _choice_value(self, of: FlowType, literal: Expression) -> None:
+        if isinstance(plain(of), Choice) and is_literal_for(literal, of) is False:
+            self.tell(never_equal(literal, of))
+
+    def _ordering(self, expression: Binary, at: At) -> None:
+        one, other = self.there(expression.left, at), self.there(expression.right, at)
+        both = merged(one, other)
+        if both is not None and (is_ordered(both) or isinstance(both, Unknown)):
+            return
+        self._refused(
+            expression.operator_span,
+            f"`{expression.operator}` of `{spelled(one)}` and `{spelled(other)}`",
+            "these two cannot be compared",
+        )
+
+    def _membership(self, expression: Binary, at: At) -> None:
+        of, items = self.type_of(expression.left, at), self.there(expression.right, at)
+        if isinstance(items, Unknown) or self.quiet:
+            return
+        if not isinstance(items, ListOf):
+            self.tell(mismatch(expression.right, items, None, why="expected a list"))
+        elif merged(of, items.item) is None:
+            self.tell(mismatch(expression.left, of, items.item, why="the items of the list are"))
+        elif isinstance(expression.right, ListLiteral):
+            for item in expression.right.items:
+                self._choice_value(of, item)
+
+    def _refused(self, span: Span, message: str, label: str) -> FlowType:
+        if not self.quiet:
+            self.tell(Diagnostic(TYPE_MISMATCH, message, (Label(span, label),)))
+        return UNKNOWN
+
+    # -------------------------------------------------------------------------------------------------- functions
+
+    def _function(self, call: FunctionCall, at: At) -> FlowType:
+        name = call.function.text
+        signature = FUNCTIONS.get(name)
+        if signature is None:
+            for argument in call.arguments:
+                self.type_of(argument, at)
+            if not self.quiet:
+                self.unknown.add(call)
+                self.tell(no_such(call.function, "function", FUNCTIONS))
+            return UNKNOWN
+        found = [self.there(argument, at) for argument in call.arguments]
+        of = self._applied(call.function, signature, found, 0, call.span)
+        return marked_like(of, *(self.types[argument] for argument in call.arguments))
+
+    def _applied(
+        self, name: Name, signature: Signature, found: Sequence[FlowType], before: int, span: Span
+    ) -> FlowType:
+        if not signature.least <= len(found) <= signature.most:
+            if not self.quiet:
+                self.tell(wrong_count(name, signature, len(found) - before, before, span))
+            return UNKNOWN
+        of = UNKNOWN if any(isinstance(each, Unknown) for each in found) else signature.result(found)
+        if of is None:
+            self._refused(name.span, f"`{name.text}` of {listed(found)}", f"takes {signature.spelled}")
+            return UNKNOWN
+        return of
+
+    # ------------------------------------------------------------------------------------------------------ texts
+
+    def text(self, text: Text, at: At) -> FlowType:
+        """Types what stands in `text`: `text`, marked where something marked is shown in it."""
+        match text.parts:
+            case () | (Chunk(),):
+                return TEXT
+            case parts:
+                shown = self._parts(parts, at)
+                return marked_like(TEXT, *shown) if shown else TEXT
+
+    def say(self, text: Text, at: At) -> None:
+        """Types a text that is no expression."""
+        self._keep(text, self.text(text, at))
+
+    def _parts(self, parts: Sequence[TextPart], at: At) -> list[FlowType]:
+        shown: list[FlowType] = []
+        for part in parts:
+            match part:
+                case Chunk():
+                    pass
+                case Interpolation():
+                    shown.append(self._interpolation(part, at))
+                case TextIf(branches):
+                    facts = at.facts
+                    for branch in branches:
+                        yes, no = 0, 0
+                        if branch.condition is not None:
+                            self.condition(branch.condition, At(facts, at.locals))
+                            yes, no = self.facts.shown(branch.condition)
+                        shown.extend(self._parts(branch.parts, At(facts | yes, at.locals)))
+                        facts |= no
+                case TextFor():
+                    shown.extend(self._for(part, at))
+                case _:
+                    assert_never(part)
+        return shown
+
+    def _for(self, part: TextFor, at: At) -> list[FlowType]:
+        items = self.there(part.items, at)
+        name = part.variable.text
+        item: FlowType = UNKNOWN
+        if isinstance(items, ListOf):
+            item = items.item
+        elif not isinstance(items, Unknown) and not self.quiet:
+            self.tell(mismatch(part.items, items, None, why="expected a list"))
+        return self._parts(part.parts, At(self.facts.without(at.facts, name), {**at.locals, name: item}))
+
+    def _interpolation(self, part: Interpolation, at: At) -> FlowType:
+        whole = self.type_of(part.value, at)
+        of = whole
+        for each in part.filters:
+            of = self._filter(each, part.value, of, at)
+        if isinstance(of, Optional):
+            self._none(part.value, of.inner)
+        elif isinstance(of, NoneType) or not is_printable(of):
+            self._refused(part.value.span, f"a text cannot show `{spelled(of)}`", "shows one value, no list or record")
+        return whole if mark_of(whole) else of
+
+    def _filter(self, each: Filter, value: Expression, of: FlowType, at: At) -> FlowType:
+        name = each.name.text
+        if name == "default":
+            return self._default(each, of, at)
+        signature = FILTERS.get(name)
+        found = [self.there(argument, at) for argument in each.arguments]
+        if signature is None:
+            if not self.quiet:
+                self.unknown.add(each)
+                self.tell(no_such(each.name, "filter", [*FILTERS, "default"]))
+            return UNKNOWN
+        if isinstance(of, Optional):
+            self._none(value, of.inner)
+        return marked_like(self._applied(each.name, signature, [plain(of), *found], 1, each.span), of)
+
+    def _default(self, each: Filter, of: FlowType, at: At) -> FlowType:
+        found = [self.type_of(argument, at) for argument in each.arguments]
+        if len(found) != 1:
+            if not self.quiet:
+                self.tell(wrong_count(each.name, Signature(2, 2, "a value", lambda _: None), len(found), 1, each.span))
+            return UNKNOWN
+        if isinstance(of, NoneType):
+            return found[0]
+        both = merged(required(of), found[0])
+        return both if both is not None else (TEXT if is_printable(of) and is_printable(found[0]) else found[0])
+
+
+def _loose(of: FlowType) -> FlowType:
+    return INTEGER if isinstance(of, Integer) else of
+
+
+def arithmetic(operator: Literal["+", "-", "*", "/"], left: FlowType, right: FlowType) -> FlowType | None:
+    """The type of `left operator right`, or None where there is none."""
+    if isinstance(left, Unknown) or isinstance(right, Unknown):
+        return UNKNOWN
+    if is_number(left) and is_number(right):
+        return INTEGER if operator != "/" and isinstance(left, Integer) and isinstance(right, Integer) else NUMBER
+    if operator in ("+", "-") and right == DURATION and left in (DATE, DATETIME, DURATION):
+        return left
+    if operator in ("+", "-") and left == MONEY and right == MONEY:
+        return MONEY
+    if operator in ("*", "/") and left == MONEY and is_number(right):
+        return MONEY
+    if operator == "*" and is_number(left) and right == MONEY:
+        return MONEY
+    if operator == "-" and left == right and left in (DATE, DATETIME):
+        return DURATION
+    if operator == "+" and isinstance(left, ListOf) and isinstance(right, ListOf):
+        return merged(left, right)
+    if operator == "+" and fits(left, TEXT) and fits(right, TEXT):
+        return TEXT
+    return None
+
+
+# ------------------------------------------------------------------------------------------------------- diagnostics
+
+TYPE_MISMATCH: Final = Code("FLW301", "type-mismatch", Severity.ERROR)
+NOT_A_CONDITION: Final = Code("FLW302", "not-a-condition", Severity.ERROR)
+WRONG_ARGUMENTS: Final = Code("FLW303", "wrong-arguments", Severity.ERROR)
+
+
+def mismatch(expression: Expression, found: FlowType, wanted: FlowType | None, *, why: str = "expected") -> Diagnostic:
+    literal = expression.plain if isinstance(expression, Text) else None
+    shown = f'"{literal}"' if literal is not None else spelled(found)
+    expected = f"{why} `{spelled(wanted)}`" if wanted is not None else why
+    values = plain(wanted).values if wanted is not None and isinstance(plain(wanted), Choice) else ()  # type: ignore[union-attr]
+    near = nearest(literal, values) if literal is not None else None
+    return Diagnostic(
+        TYPE_MISMATCH,
+        f"{expected}, found `{shown}`",
+        (Label(expression.span, expected),),
+        help=f'did you mean "{near}"?' if near else None,
+        edits=(Edit(expression.span, f'"{near}"'),) if near else (),
+    )
+
+
+def never_equal(literal: Expression, of: FlowType) -> Diagnostic:
+    words = literal.plain if isinstance(literal, Text) else None
+    choice = plain(of)
+    near = nearest(words or "", choice.values if isinstance(choice, Choice) else ())
+    return Diagnostic(
+        TYPE_MISMATCH,
+        f'the value is never "{words}"',
+        (Label(literal.span, f"it is one of {spelled(choice)}"),),
+        help=f'did you mean "{near}"?' if near else None,
+        edits=(Edit(literal.span, f'"{near}"'),) if near else (),
+    )
+
+
+def not_comparable(expression: Binary, left: FlowType, right: FlowType) -> Diagnostic:
+    return Diagnostic(
+        TYPE_MISMATCH,
+        f"`{expression.operator}` of `{spelled(left)}` and `{spelled(right)}`",
+        (Label(expression.operator_span, "these two are never equal"),),
+    )
+
+
+def none_here(expression: Expression) -> Diagnostic:
+    return Diagnostic(TYPE_MISMATCH, "`none` is no value to use here", (Label(expression.span, "this is none"),))
+
+
+def not_a_condition(expression: Expression, found: FlowType) -> Diagnostic:
+    advice = {
+        TextType: 'compare it, as in `x == "…"`',
+        Choice: 'compare it, as in `x == "…"`',
+        Integer: "compare it, as in `x > 0`",
+        ListOf: "say what about it, as in `len(x) > 0`",
+    }.get(type(plain(found)))
+    return Diagnostic(
+        NOT_A_CONDITION,
+        f"a condition is yes or no, found `{spelled(found)}`",
+        (Label(expression.span, "neither true nor false"),),
+        help=advice or "a condition compares, or tests `is none`",
+    )
+
+
+def unknown_name(reference: Reference, known: Sequence[str]) -> Diagnostic:
+    near = nearest(reference.name, known)
+    return Diagnostic(
+        UNKNOWN_NAME,
+        f"no slot, variable or parameter named `{reference.name}`",
+        (Label(reference.span, "nothing sets it in this flow"),),
+        help=f"did you mean `{near}`?" if near else None,
+        edits=(Edit(reference.span, near),) if near else (),
+    )
+
+
+def unknown_field(name: Name, owner: FlowType, known: Sequence[str]) -> Diagnostic:
+    near = nearest(name.text, known)
+    listing = ", ".join(f"`{each}`" for each in known)
+    return Diagnostic(
+        UNKNOWN_NAME,
+        f"`{spelled(owner)}` has no field `{name.text}`",
+        (Label(name.span, "no such field"),),
+        help=f"did you mean `{near}`?" if near else (f"it has {listing}" if known else "only records have fields"),
+        edits=(Edit(name.span, near),) if near else (),
+    )
+
+
+def no_such(name: Name, what: str, known: Sequence[str] | Mapping[str, object]) -> Diagnostic:
+    near = nearest(name.text, known)
+    listing = ", ".join(f"`{each}`" for each in sorted(known))
+    return Diagnostic(
+        UNKNOWN_NAME,
+        f"no {what} named `{name.text}`",
+        (Label(name.span, "the language has none"),),
+        help=f"did you mean `{near}`?" if near else f"there are {listing}",
+        edits=(Edit(name.span, near),) if near else (),
+    )
+
+
+def unknown_argument(name: Name, what: str, known: Sequence[str]) -> Diagnostic:
+    near = nearest(name.text, known)
+    listing = ", ".join(f"`{each}`" for each in known)
+    return Diagnostic(
+        WRONG_ARGUMENTS,
+        f"{what} takes no `{name.text}`",
+        (Label(name.span, "not taken"),),
+        help=f"did you mean `{near}`?" if near else (f"it takes {listing}" if known else "it takes nothing"),
+        edits=(Edit(name.span, near),) if near else (),
+    )
+
+
+def repeated_argument(name: Name, first: Name) -> Diagnostic:
+    return Diagnostic(
+        WRONG_ARGUMENTS,
+        f"`{name.text}` is given twice",
+        (Label(name.span, "given again"), Label(first.span, "first given here", secondary=True)),
+        help="remove one of them",
+    )
+
+
+def missing_arguments(missing: Sequence[str], wanted: Mapping[str, FlowType], what: str, span: Span) -> Diagnostic:
+    names = " and ".join(f"`{name}`" for name in missing)
+    added = ", ".join(f"{name}: …" for name in missing)
+    of = spelled(wanted[missing[0]])
+    return Diagnostic(
+        WRONG_ARGUMENTS,
+        f"{what} needs {names}",
+        (Label(span, f"a `{of}` is missing" if len(missing) == 1 else f"{len(missing)} arguments are missing"),),
+        help=f"add `{added}`",
+    )
+
+
+def wrong_count(name: Name, signature: Signature, found: int, before: int, span: Span) -> Diagnostic:
+    least, most = signature.least - before, signature.most - before
+    wanted = str(least) if least == most else f"{least} or {most}"
+    plural = "" if wanted == "1" else "s"
+    return Diagnostic(
+        WRONG_ARGUMENTS,
+        f"`{name.text}` takes {wanted} argument{plural}, found {found}",
+        (Label(span, f"takes {signature.spelled}" if before == 0 else "the value before the bar is not counted"),),
+    )

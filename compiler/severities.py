@@ -1,0 +1,88 @@
+"""What a project says about findings: severities of `flowc.toml`, and `# flowc: allow FLW407 because …` on the line before."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Final
+
+from flowc.compiler.settings import Settings
+from flowc.dsl.diagnostic import Code, Diagnostic, Edit, Label, Severity
+from flowc.dsl.source import SourceFile, Span
+
+__all__ = ["with_severities"]
+
+ALLOW: Final = re.compile(r"^[ ]*(#[ ]*flowc:[ ]*allow[ ]+(FLW\d{3})(?:[ ]+because[ ]+(\S.*?))?)[ ]*$", re.MULTILINE)
+LEVELS: Final = {"error": Severity.ERROR, "warning": Severity.WARNING, "info": Severity.INFO}
+ORDER: Final = (Severity.INFO, Severity.WARNING, Severity.ERROR)
+
+
+def with_severities(
+    diagnostics: tuple[Diagnostic, ...], sources: Mapping[str, SourceFile], settings: Settings | None
+) -> tuple[Diagnostic, ...]:
+    """`diagnostics` as the project wants them, with a finding for each allowance that does nothing."""
+    wanted = settings.check.severity if settings is not None else {}
+    kept = list(_levelled(diagnostics, wanted))
+    for source in sources.values():
+        if "flowc:" in source.text:
+            kept = _allowed(kept, source)
+    return tuple(sorted(kept, key=lambda each: (each.span.path, each.span.start, each.span.end, each.code.id)))
+
+
+def _levelled(diagnostics: Iterable[Diagnostic], wanted: Mapping[str, str]) -> Iterable[Diagnostic]:
+    """Severities may be raised, and lowered only where the code is not fixed."""
+    for each in diagnostics:
+        name = wanted.get(each.code.id)
+        if name is None:
+            yield each
+            continue
+        level = LEVELS.get(name)
+        lowered = level is None or ORDER.index(level) < ORDER.index(each.level)
+        if lowered and each.code.fixed and each.code.severity is Severity.ERROR:
+            yield each
+        elif level is not None:
+            yield replace(each, severity=level)
+
+
+def _allowed(diagnostics: list[Diagnostic], source: SourceFile) -> list[Diagnostic]:
+    """`diagnostics` without those that a comment of `source` allows, one for each comment."""
+    for comment in ALLOW.finditer(source.text):
+        line = source.place(comment.start(1)).line + 1
+        span = Span(source.path, comment.start(1), comment.end(1))
+        silenced = [each for each in diagnostics if _matches(each, comment[2], source, line)]
+        if comment[3] is None:
+            diagnostics.append(allow_without_reason(span, comment[2]))
+        elif silenced:
+            diagnostics = [each for each in diagnostics if each is not silenced[0]]
+        else:
+            diagnostics.append(useless_allow(span, comment[2]))
+    return diagnostics
+
+
+def _matches(each: Diagnostic, code: str, source: SourceFile, line: int) -> bool:
+    lowerable = not (each.code.fixed and each.code.severity is Severity.ERROR)
+    at_line = each.span.path == source.path and source.place(each.span.start).line == line
+    return each.code.id == code and at_line and lowerable
+
+
+# ------------------------------------------------------------------------------------------------------- diagnostics
+
+USELESS_ALLOW: Final = Code("FLW904", "useless-allow", Severity.WARNING, fixed=False)
+
+
+def allow_without_reason(span: Span, code: str) -> Diagnostic:
+    return Diagnostic(
+        USELESS_ALLOW,
+        f"this allowance of {code} says no reason",
+        (Label(span, "silences nothing"),),
+        help=f"write `# flowc: allow {code} because …`",
+    )
+
+
+def useless_allow(span: Span, code: str) -> Diagnostic:
+    return Diagnostic(
+        USELESS_ALLOW,
+        f"there is no {code} on the next line that could be silenced",
+        (Label(span, "silences nothing"),),
+        help="remove it",
+        edits=(Edit(span, ""),),
+    )

@@ -1,0 +1,87 @@
+"""What is declared or imported, and nothing uses."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from flowc.compiler.check_flows import Checked
+from flowc.compiler.declare import Declarations, Scope, uses_of
+from flowc.compiler.project import STD
+from flowc.compiler.resolve import FlowNames, Resolved
+from flowc.compiler.signatures import Signatures
+from flowc.dsl.diagnostic import Code, Diagnostic, Label, Severity
+from flowc.dsl.nodes import Call, EventDeclaration, Name
+
+__all__ = ["unused"]
+
+
+def unused(
+    declarations: Declarations, signatures: Signatures, resolved: Resolved, checked: Checked, *, libraries: bool
+) -> Iterable[Diagnostic]:
+    """One warning for each; of a library only where the whole project is known (`libraries`), and never of what is shipped."""
+    used = resolved.used | signatures.reader.used
+    for path, scope in declarations.scopes.items():
+        if path in declarations.broken or path.startswith(STD):
+            continue
+        shared = scope.own.flow is None
+        if libraries or not shared:
+            yield from _declared(scope, used)
+        mentioned = signatures.reader.mentioned.get(path, set()) | resolved.mentioned.get(path, set())
+        yield from _imports(scope, mentioned | checked.read.get(scope.own.flow or "", set()))
+    for names in resolved.flows.values():
+        if names.scope.path not in declarations.broken:
+            yield from _variables(names, resolved, checked)
+
+
+def _declared(scope: Scope, used: set[object]) -> Iterable[Diagnostic]:
+    own = scope.own
+    for topic in own.topics.values():
+        if topic not in used:
+            yield unused_name(topic.name, "event" if isinstance(topic, EventDeclaration) else "intent")
+    for slot in own.slots.values():
+        if slot not in used:
+            yield unused_name(slot.name, "slot")
+    for type_ in own.types.values():
+        if type_ not in used:
+            yield unused_name(type_.name, "type")
+    for service in own.services.values():
+        if service not in used:
+            yield unused_name(service.name, "service")
+            continue
+        for operation in service.operations:
+            if operation not in used:
+                yield unused_name(operation.name, "operation")
+
+
+def _imports(scope: Scope, mentioned: set[str]) -> Iterable[Diagnostic]:
+    for use in uses_of(scope.own.file):
+        for name in use.names:
+            if name.text not in scope.lost and name.text not in mentioned:
+                yield unused_name(name, "import")
+
+
+def _variables(names: FlowNames, resolved: Resolved, checked: Checked) -> Iterable[Diagnostic]:
+    read = checked.read.get(names.name, set())
+    results = {each.name.text for each in names.header.gives}
+    seen: set[str] = set()
+    for assignment in names.assignments:
+        name = assignment.name.text
+        operation = resolved.operations.get(assignment.source) if isinstance(assignment.source, Call) else None
+        if operation is not None and operation.kind == "write":
+            continue  # its effect is what is wanted; the name says what was done
+        if name not in read and name not in results and name not in names.slots and name not in seen:
+            seen.add(name)
+            yield unused_name(assignment.name, "variable")
+
+
+# ------------------------------------------------------------------------------------------------------- diagnostics
+
+UNUSED: Final = Code("FLW210", "unused", Severity.WARNING, fixed=False)
+
+
+def unused_name(name: Name, what: str) -> Diagnostic:
+    return Diagnostic(
+        UNUSED,
+        f"the {what} `{name.text}` is never used",
+        (Label(name.span, "nothing uses it"),),
+        help="remove it" if what != "variable" else "remove it, or read it somewhere",
+    )
