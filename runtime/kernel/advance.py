@@ -136,7 +136,7 @@ def _begin(loaded: LoadedProgram, before: Position | None, event: Event) -> Step
     if isinstance(event, EventReceived) and event.name not in loaded.main.flow.events:
         return Step(before, transitions=(Transition("unhandled", loaded.main.name, "", event.name),))
     running = Running(loaded, None, event.moment)
-    running.conversation = event.conversation
+    running.begin(event.conversation)
     if before is not None:  # jobs of the conversation before still have results to come
         running.deferred = list(before.deferred)
         running.serial = before.serial

@@ -2,12 +2,14 @@
 walk takes 5)."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import assert_never
 from zoneinfo import ZoneInfo
 
+from flowc.runtime.kernel.events import User
 from flowc.runtime.kernel.functions import FUNCTIONS, get, local_time, text
+from flowc.runtime.kernel.position import Message
 from flowc.runtime.program import (
     Apply,
     Builtin,
@@ -28,26 +30,51 @@ Evaluate = Callable[["Env"], Value]
 
 
 class Env:
-    """What an expression may read. Belongs to one turn; `variables` and `locals` are those of the frame that runs."""
+    """What an expression may read. Belongs to one turn; `variables` and `locals` are those of the frame that runs. The
+    built-in records are made when they are read, which is seldom."""
 
-    __slots__ = ("conversation", "currency", "locale", "locals", "loops", "message", "now", "user", "variables", "zone")
+    __slots__ = (
+        "conversation_id", "currency", "locale", "locals", "loops", "now", "said", "started", "user_facts",
+        "variables", "zone",
+    )  # fmt: skip
 
     def __init__(self, now: datetime, zone: ZoneInfo, currency: str | None) -> None:
         self.now = now
-        self.zone = zone
         self.currency = currency
+        self.zone = zone
         self.locale = "en"
         self.variables: Mapping[str, Value] = {}
         self.locals: Mapping[str, Value] = {}
-        self.user: Mapping[str, Value] = {}
-        self.message: Mapping[str, Value] = {}
-        self.conversation: Mapping[str, Value] = {}
+        self.user_facts = User("")
+        self.said = Message()
+        self.conversation_id = ""
+        self.started = now
         self.loops = 0
 
     @property
     def today(self) -> date:
         """The day in the user's zone."""
         return self.now.astimezone(self.zone).date()
+
+    @property
+    def user(self) -> Mapping[str, Value]:
+        user = self.user_facts
+        return {
+            **user.declared,
+            "id": user.id,
+            "name": user.name,
+            "locale": user.locale,
+            "channel": user.channel,
+        }
+
+    @property
+    def message(self) -> Mapping[str, Value]:
+        said = self.said
+        return {"text": said.text, "intent": said.intent, "confidence": Decimal(str(said.confidence))}
+
+    @property
+    def conversation(self) -> Mapping[str, Value]:
+        return {"id": self.conversation_id, "started": self.started}
 
 
 RenderLoader = Callable[[Template], Callable[[Env], str]]
@@ -151,8 +178,3 @@ def _apply(function: str, arguments: list[Evaluate]) -> Evaluate:
             return lambda env: apply(left(env), right(env))
         case _:
             return lambda env: apply(*[argument(env) for argument in arguments])
-
-
-def in_utc(value: datetime) -> datetime:
-    """An aware datetime as the values of the language have it."""
-    return value.astimezone(UTC)

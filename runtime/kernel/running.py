@@ -7,7 +7,6 @@ their one argument; `freeze` in `finish.py` makes the position to store.
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from decimal import Decimal
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
@@ -35,6 +34,7 @@ from flowc.runtime.values import Value
 MOST_STEPS: Final = 1_000
 MOST_COMMANDS: Final = 16
 DEFAULT_CONFIDENCE: Final = 0.5
+UTC_ZONE: Final = ZoneInfo("UTC")
 
 
 class LiveRun:
@@ -98,10 +98,15 @@ class Running:
         self.reading = False
         self.spoke = False
         self.drawn = self.steps = self.commands_before = 0
+        self.env = Env(moment.now, UTC_ZONE, loaded.program.currency)
         if position is None:
             self._begin_empty()
         else:
             self._thaw(position)
+
+    def begin(self, conversation: str) -> None:
+        """Makes this the first turn of a conversation."""
+        self.conversation = self.env.conversation_id = conversation
 
     def _begin_empty(self) -> None:
         self.conversation = ""
@@ -125,14 +130,16 @@ class Running:
             self.runs[run.serial] = _live_run(run, flows[run.flow])
         self.frames = [_live_frame(frame, self.runs[frame.run]) for frame in position.frames]
         self.deferred = list(position.deferred)
-        self.message = position.message
         self.heard = position.heard
         self.silenced = position.silenced
         self.serial = position.serial
         self.pending = position.pending
         self.outcome = position.outcome
         self.expects = position.expects
+        self.env.conversation_id = position.conversation
+        self.env.started = position.started
         self.set_user(position.user)
+        self.set_message(position.message)
 
     def keep_progress(self, progress: Progress) -> None:
         """Goes on with the turn that `progress` describes."""
@@ -143,27 +150,14 @@ class Running:
         self.reading = progress.reading
 
     def set_user(self, user: User) -> None:
-        """Makes what expressions read of the user and the conversation."""
+        """Makes the user, and so zone and locale, those of the turn."""
         self.user = user
-        program = self.loaded.program
-        env = self.env = Env(self.moment.now, zone_of(user.zone, program.zone), program.currency)
-        env.user = {
-            **user.declared,
-            "id": user.id,
-            "name": user.name,
-            "locale": user.locale,
-            "channel": user.channel,
-        }
-        env.conversation = {"id": self.conversation, "started": self.started}
-        self.set_message(self.message)
+        self.env.user_facts = user
+        self.env.zone = zone_of(user.zone, self.loaded.program.zone)
 
     def set_message(self, message: Message) -> None:
         self.message = message
-        self.env.message = {
-            "text": message.text,
-            "intent": message.intent,
-            "confidence": Decimal(str(message.confidence)),
-        }
+        self.env.said = message
 
     # ------------------------------------------------------------------------------------------------------- running
 
@@ -307,7 +301,9 @@ class Running:
 
     def locale(self, run: LiveRun) -> str:
         """The locale of what is said: the user's where it is of the language of the texts, else that of the texts."""
-        texts = next((caller.flow.locale for caller in self.callers(run) if caller.flow.locale), None)
+        texts = run.flow.locale
+        if texts is None:
+            texts = next((caller.flow.locale for caller in self.callers(run) if caller.flow.locale), None)
         wanted = self.user.locale
         if wanted and (texts is None or wanted[:2].lower() == texts[:2].lower()):
             return wanted
@@ -369,4 +365,4 @@ def zone_of(user: str | None, bot: str) -> ZoneInfo:
                 return ZoneInfo(name)
             except (ZoneInfoNotFoundError, ValueError, OSError):
                 continue
-    return ZoneInfo("UTC")
+    return UTC_ZONE
