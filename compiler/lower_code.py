@@ -195,7 +195,7 @@ class Code:
         self.emit(lambda: program.Jump(to.at), scope)
 
     def _block(self, body: tuple[nodes.Statement, ...], scope: Scope) -> bool:
-        """Emits `body`; whether control comes out at its end. What stands behind a statement that leaves is left out."""
+        """Emits `body`; whether control comes out at its end. What stands behind one that leaves is left out."""
         said: Label | None = None
         for item in grouped(body, self._model):
             at = self.here()

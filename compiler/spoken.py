@@ -66,7 +66,7 @@ def _after_words(at: Target, instruction: Instruction) -> tuple[Target, ...]:
 
 
 def _next(at: Target, instruction: Instruction, flow: FlowCode) -> tuple[Target, ...]:
-    """Where control goes in the same turn. Behind a write, a wait or a read after a reply it is another turn's affair."""
+    """Where control goes in the same turn. Behind a write or a wait it is another turn's affair."""
     match instruction:
         case Ask(arms=arms, next=after):
             return (*_given(arms.otherwise), after)

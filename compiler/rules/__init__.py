@@ -1,1 +1,54 @@
-"""Rules over the whole checked model, one module per family."""
+"""Rules over the whole model and its graphs, one file for each family: what types cannot see.
+
+A rule yields each mistake once, in any order; it is silent about what an earlier pass could not resolve.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+from flowc.compiler.graph import FlowGraph
+from flowc.compiler.model import Model
+from flowc.compiler.rules.fallbacks import (
+    fallback_never_escalates,
+    handoff_unhandled,
+    missing_fallback,
+    missing_silence,
+)
+from flowc.compiler.rules.loops import loop_without_user, unbounded_recursion
+from flowc.compiler.rules.outcomes import (
+    fallback_fails,
+    impossible_outcome,
+    outcome_not_handled,
+    unknown_outcome_not_handled,
+)
+from flowc.compiler.rules.policies import unsafe_retry, within_too_short
+from flowc.compiler.rules.reachability import never_ends, no_way_out, unreachable_statements, unreachable_states
+from flowc.compiler.rules.resumes import resume_outside_handler, resume_without_bound
+from flowc.compiler.rules.secrets import secret_in_flow
+from flowc.dsl.diagnostic import Diagnostic
+
+__all__ = ["RULES", "Rule"]
+
+Rule = Callable[[Model, Mapping[str, FlowGraph]], Iterable[Diagnostic]]
+
+RULES: Final[tuple[Rule, ...]] = (
+    unreachable_states,
+    unreachable_statements,
+    no_way_out,
+    never_ends,
+    loop_without_user,
+    unbounded_recursion,
+    resume_without_bound,
+    resume_outside_handler,
+    missing_fallback,
+    fallback_never_escalates,
+    missing_silence,
+    handoff_unhandled,
+    outcome_not_handled,
+    unknown_outcome_not_handled,
+    impossible_outcome,
+    fallback_fails,
+    unsafe_retry,
+    within_too_short,
+    secret_in_flow,
+)
