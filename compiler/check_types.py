@@ -16,9 +16,9 @@ from flowc.compiler.facts import NOWHERE, Facts, path_of
 from flowc.compiler.literals import is_literal_for
 from flowc.compiler.model import AskFacts, OperationModel
 from flowc.compiler.resolve import FlowNames, Locals, Resolved, statements_of
-from flowc.compiler.signatures import MISSING_PROPERTY
 from flowc.compiler.types import TEXT, UNKNOWN, FlowType, NoneType, Unknown, fits, is_optional, plain, required, spelled
 from flowc.dsl.diagnostic import Code, Diagnostic, Label, Severity
+from flowc.dsl.mistakes import MISSING_PROPERTY
 from flowc.dsl.nodes import (
     Arm,
     Ask,

@@ -13,9 +13,9 @@ from flowc.compiler.resolve import resolve
 from flowc.compiler.severities import with_severities
 from flowc.compiler.signatures import sign
 from flowc.compiler.unused import unused
-from flowc.dsl.diagnostic import Diagnostic, Severity
+from flowc.dsl.diagnostic import Diagnostic, Severity, sort
 from flowc.dsl.parse import Parsed, parse
-from flowc.dsl.source import SourceFile
+from flowc.dsl.source import SourceFile, Span
 from flowc.runtime.program import Program
 
 __all__ = ["Outcome", "check_project", "compile_project", "model_of"]
@@ -58,11 +58,13 @@ def model_of(project: Project) -> Model:
 
 
 def _checked(project: Project, problems: "Problems") -> Model:
-    model = _model(project, problems)
+    from flowc.compiler.graph import build_graphs  # networkx takes a while to load
     from flowc.compiler.rules import RULES
 
+    model = _model(project, problems)
+    graphs = build_graphs(model)
     for rule in RULES:
-        problems.rules.extend(rule(model))
+        problems.rules.extend(rule(model, graphs))
     return model
 
 
@@ -116,11 +118,12 @@ class Problems:
         return value
 
     def sorted(self, project: Project, model: Model) -> tuple[Diagnostic, ...]:
-        """All findings, each once, by path and place, with the severities of the project."""
+        """All findings, one for a code and place, in source order, with the severities of the project."""
         if project.settings_file is not None:
             self.sources[project.settings_file.path] = project.settings_file
         broken = {flow.path for flow in model.flows.values() if flow.broken}
         kept = [each for each in self.rules if each.span.path not in broken]
-        once = {(each.code.id, each.span, each.message): each for each in (*project.problems, *self.found, *kept)}
-        ordered = sorted(once.values(), key=lambda each: (each.span.path, each.span.start, each.span.end, each.code.id))
-        return with_severities(tuple(ordered), self.sources, project.settings)
+        once: dict[tuple[str, Span], Diagnostic] = {}
+        for each in (*project.problems, *self.found, *kept):
+            once.setdefault((each.code.id, each.span), each)
+        return with_severities(sort(once.values()), self.sources, project.settings)

@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol, TypeVar
 
+from flowc.compiler.project import shipped_paths
 from flowc.compiler.suggest import nearest
 from flowc.dsl.diagnostic import Code, Diagnostic, Edit, Label, Severity
+from flowc.dsl.mistakes import RESERVED_NAME
 from flowc.dsl.nodes import (
     AnywhereDeclaration,
     EventDeclaration,
@@ -326,7 +328,6 @@ def _cycles(owns: Mapping[str, Own]) -> Iterable[Diagnostic]:
 DUPLICATE_NAME: Final = Code("FLW207", "duplicate-name", Severity.ERROR)
 IMPORT_NOT_FOUND: Final = Code("FLW208", "import-not-found", Severity.ERROR)
 IMPORT_CYCLE: Final = Code("FLW209", "import-cycle", Severity.ERROR)
-RESERVED_NAME: Final = Code("FLW211", "reserved-name", Severity.ERROR)
 
 
 def duplicate(name: Name, first: Name | None, kind: str, *, first_kind: str | None = None) -> Diagnostic:
@@ -356,7 +357,7 @@ def duplicate_wait(span: Span, first: Span, what: str) -> Diagnostic:
 
 
 def no_such_file(use: Use, target: str, known: Iterable[str]) -> Diagnostic:
-    near = nearest(target, known)
+    near = nearest(target, [*known, *shipped_paths()])
     return Diagnostic(
         IMPORT_NOT_FOUND,
         f"no file `{target}`",

@@ -101,6 +101,11 @@ def shipped(name: str) -> SourceFile | None:
     return SourceFile(STD + name, at.read_text(encoding="utf-8")) if at.is_file() else None
 
 
+def shipped_paths() -> tuple[str, ...]:
+    """What `use … from` may name of the shipped library."""
+    return tuple(sorted(STD + at.name for at in files("flowc.std").iterdir() if at.name.endswith(".flow")))
+
+
 def read(at: Path, path: str) -> SourceFile:
     """The file `at`, named `path`. Raises ProjectError where it is not UTF-8."""
     try:

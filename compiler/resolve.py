@@ -18,11 +18,14 @@ from flowc.compiler.declare import (
     duplicate_wait,
 )
 from flowc.compiler.model import OperationModel, PatternKind, ServiceModel, SlotModel
-from flowc.compiler.signatures import MISSING_PROPERTY, UNKNOWN_NAME, Signatures
+from flowc.compiler.signatures import UNKNOWN_NAME, Signatures
 from flowc.compiler.suggest import nearest
 from flowc.compiler.types import FlowType
 from flowc.dsl.diagnostic import Code, Diagnostic, Edit, Label, Severity
+from flowc.dsl.mistakes import MISSING_PROPERTY
+from flowc.dsl.mistakes import duplicate as duplicate_property
 from flowc.dsl.nodes import (
+    AnywhereDeclaration,
     Arm,
     Ask,
     Call,
@@ -223,7 +226,7 @@ class Resolver:
             self._body(state.body, Inside(NOTHING, {}))
         for index, anywhere in enumerate(own.anywhere):
             if index:
-                self.report(second_anywhere(anywhere.span, own.anywhere[0].span))
+                self.report(duplicate_property("anywhere", _head(anywhere), _head(own.anywhere[0])))
             for arm in anywhere.arms:
                 self._arms((arm,), Inside(NOTHING, {}), "anywhere")
         for migration in own.migrations:
@@ -499,6 +502,11 @@ class Resolver:
         return found
 
 
+def _head(anywhere: AnywhereDeclaration) -> Span:
+    start = anywhere.span.start
+    return Span(anywhere.span.path, start, start + len("anywhere"))
+
+
 def statements_of(body: tuple[Statement, ...]) -> Iterator[Statement]:
     """Every statement in `body`, those of arms and branches too, in source order."""
     for statement in body:
@@ -525,7 +533,6 @@ def statements_of(body: tuple[Statement, ...]) -> Iterator[Statement]:
 
 # ------------------------------------------------------------------------------------------------------- diagnostics
 
-DUPLICATE_PROPERTY: Final = Code("FLW111", "duplicate-property", Severity.ERROR)
 UNKNOWN_STATE: Final = Code("FLW201", "unknown-state", Severity.ERROR)
 UNKNOWN_INTENT: Final = Code("FLW202", "unknown-intent", Severity.ERROR)
 UNKNOWN_OPERATION: Final = Code("FLW204", "unknown-operation", Severity.ERROR)
@@ -628,17 +635,4 @@ def no_states(header: FlowHeader) -> Diagnostic:
         f"the flow `{header.name.text}` has no state",
         (Label(header.name.span, "where does it begin?"),),
         help="add `state start`",
-    )
-
-
-def second_anywhere(span: Span, first: Span) -> Diagnostic:
-    word = len("anywhere")
-    return Diagnostic(
-        DUPLICATE_PROPERTY,
-        "there is already an `anywhere`",
-        (
-            Label(Span(span.path, span.start, span.start + word), "given again"),
-            Label(Span(first.path, first.start, first.start + word), "first given here", secondary=True),
-        ),
-        help="put its arms into the first",
     )

@@ -132,12 +132,23 @@ def read_settings(source: SourceFile) -> tuple[Settings | None, tuple[Diagnostic
         return Settings.model_validate(table), ()
     except ValidationError as error:
         faults = error.errors(include_url=False)
-    found = tuple(_fault(source, tuple(map(str, fault["loc"])), fault["type"], fault["msg"]) for fault in faults)
+    extra = {fault["loc"] for fault in faults if fault["type"] == "extra_forbidden"}
+    found = tuple(
+        _fault(source, tuple(map(str, fault["loc"])), fault["type"], fault["msg"])
+        for fault in faults
+        if fault["type"] != "missing" or not _misspelled(fault["loc"], extra)
+    )
     kept = _without(table, [fault["loc"] for fault in faults if fault["type"] == "extra_forbidden"])
     try:
         return Settings.model_validate(kept), found
     except ValidationError:
         return None, found
+
+
+def _misspelled(missing: tuple[int | str, ...], extra: set[tuple[int | str, ...]]) -> bool:
+    """Whether what is missing is there under a name that is nearly right: that is one mistake, not two."""
+    beside = [str(key[-1]) for key in extra if key[:-1] == missing[:-1]]
+    return nearest(str(missing[-1]), beside) is not None
 
 
 def _without(table: dict[str, object], keys: list[tuple[int | str, ...]]) -> dict[str, object]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from flowc.compiler.settings import Settings
-from flowc.dsl.diagnostic import Code, Diagnostic, Edit, Label, Severity
+from flowc.dsl.diagnostic import Code, Diagnostic, Edit, Label, Severity, sort
 from flowc.dsl.source import SourceFile, Span
 
 __all__ = ["with_severities"]
@@ -25,7 +25,7 @@ def with_severities(
     for source in sources.values():
         if "flowc:" in source.text:
             kept = _allowed(kept, source)
-    return tuple(sorted(kept, key=lambda each: (each.span.path, each.span.start, each.span.end, each.code.id)))
+    return sort(kept)
 
 
 def _levelled(diagnostics: Iterable[Diagnostic], wanted: Mapping[str, str]) -> Iterable[Diagnostic]:

@@ -30,6 +30,7 @@ from flowc.compiler.types import (
     plain,
 )
 from flowc.dsl.diagnostic import Code, Diagnostic, Edit, Label, Severity
+from flowc.dsl.mistakes import MISSING_PROPERTY
 from flowc.dsl.nodes import (
     Chunk,
     ChoiceType,
@@ -348,7 +349,6 @@ def operation_policy(operation: Operation, service: PolicyLines) -> Policy:
 
 # ------------------------------------------------------------------------------------------------------- diagnostics
 
-MISSING_PROPERTY: Final = Code("FLW112", "missing-property", Severity.ERROR)
 UNKNOWN_NAME: Final = Code("FLW203", "unknown-name", Severity.ERROR)
 UNKNOWN_TYPE: Final = Code("FLW205", "unknown-type", Severity.ERROR)
 
