@@ -5,6 +5,7 @@ here but who may ask and whether a request can be read. Errors are RFC 9457 prob
 away cancels nothing: the engine's turns run in its own tasks.
 """
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from importlib.resources import files
 from typing import Final
@@ -16,12 +17,11 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from flowc.runtime.channels.requests import (
-    EventBody,
     HandoffBody,
     MessageBody,
     OpenBody,
     decoded,
-    fields_of,
+    event_of,
     user_of,
     valid_event_id,
     valid_id,
@@ -30,10 +30,14 @@ from flowc.runtime.channels.tokens import Caller, Role, Tokens
 from flowc.runtime.engine import Engine
 from flowc.runtime.engine.errors import Malformed, Refusal, TooBusy, TooLong, Unavailable
 from flowc.runtime.engine.message import Accepted, Message, Sent, Turn, Whereabouts
+from flowc.runtime.kernel.events import User
+from flowc.runtime.program import Program
+from flowc.runtime.values import Shapes
 
 __all__ = ["http_app"]
 
 MAX_BODY: Final = 64 * 1024
+REPLY_ID: Final = re.compile(r"[0-9]{1,12}\.[0-9]{1,12}\.[0-9]{1,6}")
 JSON: Final = "application/json"
 PROBLEM: Final = "application/problem+json"
 TITLES: Final = {
@@ -52,9 +56,9 @@ Act = Callable[[Request, Caller], Awaitable[Response]]
 _encode = msgspec.json.Encoder().encode
 
 
-def http_app(engine: Engine, tokens: Tokens) -> Starlette:
-    """The ASGI application over a running engine."""
-    face = Face(engine, tokens)
+def http_app(engine: Engine, program: Program, tokens: Tokens) -> Starlette:
+    """The ASGI application over a running engine of `program`."""
+    face = Face(engine, program, tokens)
     conversation = "/v1/conversations/{id}"
     return Starlette(
         routes=[
@@ -75,9 +79,11 @@ def http_app(engine: Engine, tokens: Tokens) -> Starlette:
 class Face:
     """The routes over one engine."""
 
-    def __init__(self, engine: Engine, tokens: Tokens) -> None:
+    def __init__(self, engine: Engine, program: Program, tokens: Tokens) -> None:
         self._engine = engine
         self._tokens = tokens
+        self._declared = program.user_fields
+        self._shapes = Shapes(program.records, program.zone, program.currency)
 
     def serving(self, act: Act, role: Role = "channel") -> Callable[[Request], Awaitable[Response]]:
         """`act` for a caller with at least `role`, its refusals as problem documents."""
@@ -100,38 +106,31 @@ class Face:
     async def message(self, request: Request, caller: Caller) -> Response:
         body = decoded(await content(request), MessageBody)
         conversation = valid_id(request.path_params["id"])
-        program = self._engine.program
         message = Message(
             caller.address(conversation),
             body.text,
             valid_event_id(body.id or request.headers.get("idempotency-key")),
-            user_of(body.user, body.locale, conversation, program.user_fields, self._engine.shapes),
+            self.user(body, conversation),
             scope=f"http:{caller.name}",
+            owner=caller.name,
         )
-        return answered(await self._engine.handle(message), conversation)
+        return answered(await self._engine.accept(message), conversation)
 
     async def open(self, request: Request, caller: Caller) -> Response:
         body = decoded(await content(request), OpenBody)
         conversation = valid_id(request.path_params["id"])
-        program = self._engine.program
-        user = user_of(body.user, body.locale, conversation, program.user_fields, self._engine.shapes)
-        return answered(await self._engine.open_conversation(caller.address(conversation), user), conversation)
+        user = self.user(body, conversation)
+        turn = await self._engine.open_conversation(caller.address(conversation), user, owner=caller.name)
+        return answered(turn, conversation)
+
+    def user(self, body: MessageBody | OpenBody, conversation: str) -> User:
+        return user_of(body.user, body.locale, conversation, self._declared, self._shapes)
 
     async def event(self, request: Request, caller: Caller) -> Response:
-        raw = await content(request)
-        body = decoded(raw, EventBody)
+        name, identifier, fields = event_of(await content(request))
         conversation = valid_id(request.path_params["id"])
-        declared = next(
-            (flow.events[body.name] for flow in self._engine.program.flows.values() if body.name in flow.events), None
-        )
-        if declared is None:
-            raise Malformed(f"no flow of this bot declares an event `{body.name}`")
-        fields = fields_of(raw, declared.fields, self._engine.shapes)
-        identifier = valid_event_id(body.id) or ""
-        turn = await self._engine.send_event(
-            caller.address(conversation), body.name, fields, identifier, scope=f"http:{caller.name}"
-        )
-        return answered(turn, conversation)
+        address, scope = caller.address(conversation), f"http:{caller.name}"
+        return answered(await self._engine.send_event(address, name, fields, identifier, scope=scope), conversation)
 
     async def handoff(self, request: Request, caller: Caller) -> Response:
         body = decoded(await content(request), HandoffBody)
@@ -145,15 +144,14 @@ class Face:
 
     async def stream(self, request: Request, caller: Caller) -> Response:
         conversation = valid_id(request.path_params["id"])
-        last = request.headers.get("last-event-id") or request.query_params.get("after")
-        after = position_after(last)
+        after = reply_id(request.headers.get("last-event-id") or request.query_params.get("after"))
         replies = self._engine.replies(caller.address(conversation), after=after)
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
         return StreamingResponse(server_sent(replies), media_type="text/event-stream", headers=headers)
 
     async def ready(self, request: Request) -> Response:
-        reasons = self._engine.not_ready()
-        return answer(503 if reasons else 200, {"ready": not reasons, "reasons": reasons})
+        reasons = await self._engine.not_ready()
+        return answer(503 if reasons else 200, {"ready": not reasons, "reasons": list(reasons)})
 
 
 async def content(request: Request) -> bytes:
@@ -169,14 +167,11 @@ async def content(request: Request) -> bytes:
     return bytes(whole)
 
 
-def position_after(last: str | None) -> tuple[int, int, int] | None:
-    """The (incarnation, turn, index) that a reply's id names. Raises Malformed."""
-    if not last:
-        return None
-    parts = last.split(".")
-    if len(parts) != 3 or not all(part.isdigit() and len(part) < 12 for part in parts):
+def reply_id(given: str | None) -> str | None:
+    """The id of a reply, or None. Raises Malformed."""
+    if given and REPLY_ID.fullmatch(given) is None:
         raise Malformed("Last-Event-ID is the id of a reply, such as 1.4.0")
-    return int(parts[0]), int(parts[1]), int(parts[2])
+    return given or None
 
 
 async def server_sent(replies: AsyncIterator[Sent]) -> AsyncIterator[bytes]:

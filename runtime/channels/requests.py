@@ -4,7 +4,6 @@ Bodies are decoded by msgspec into closed structs, so a wrong type or an unknown
 """
 
 import re
-from collections.abc import Mapping
 from typing import Final, Literal, TypeVar
 
 import msgspec
@@ -16,7 +15,7 @@ from flowc.runtime.types import Field
 from flowc.runtime.values import Malformed as WrongValue
 from flowc.runtime.values import Shapes, Value, from_json
 
-__all__ = ["EventBody", "HandoffBody", "MessageBody", "OpenBody", "decoded", "fields_of", "user_of", "valid_id"]
+__all__ = ["HandoffBody", "MessageBody", "OpenBody", "decoded", "event_of", "user_of", "valid_event_id", "valid_id"]
 
 CONVERSATION_ID: Final = re.compile(r"[A-Za-z0-9._~:@+-]{1,128}")
 MAX_EVENT_ID: Final = 200
@@ -36,7 +35,7 @@ class OpenBody(Struct, frozen=True, forbid_unknown_fields=True):
     locale: str | None = None
 
 
-class EventBody(Struct, frozen=True):
+class EventHead(Struct, frozen=True):
     """`id` is required, so that a repetition is known. The other keys are the event's fields."""
 
     name: str
@@ -57,7 +56,7 @@ class KnownUser(Struct, frozen=True):
     channel: str = "http"
 
 
-Body = TypeVar("Body", MessageBody, OpenBody, EventBody, HandoffBody)
+Body = TypeVar("Body", MessageBody, OpenBody, EventHead, HandoffBody)
 
 
 def decoded(content: bytes, body: type[Body]) -> Body:
@@ -111,13 +110,13 @@ def user_of(
     )
 
 
-def fields_of(content: bytes, declared: tuple[Field, ...], shapes: Shapes) -> Mapping[str, Value]:
-    """The fields of an event, checked against its declaration. Raises Malformed."""
-    given = msgspec.json.decode(content, type=dict[str, object])
-    extra = given.keys() - {field.name for field in declared} - {"name", "id"}
-    if extra:
-        raise Malformed(f"the event has no field `{min(extra)}`")
-    return {field.name: typed(field.name, field, given.get(field.name), shapes) for field in declared}
+def event_of(content: bytes) -> tuple[str, str, dict[str, object]]:
+    """Name, id and fields of an event. Raises Malformed."""
+    head = decoded(content, EventHead)
+    if not head.id:
+        raise Malformed("an event needs an `id`, so that a repetition is known")
+    fields = msgspec.json.decode(content, type=dict[str, object])
+    return head.name, valid_event_id(head.id) or "", {key: fields[key] for key in fields.keys() - {"name", "id"}}
 
 
 def typed(place: str, field: Field, value: object, shapes: Shapes) -> Value:
