@@ -7,6 +7,7 @@ from textwrap import indent
 
 import pytest
 
+from flowc.dsl.format import format_source
 from flowc.dsl.parse import Parsed, ParsedChat, parse, parse_chat
 from flowc.dsl.source import SourceFile
 
@@ -50,6 +51,11 @@ def parsed(source: SourceFile) -> Parsed | ParsedChat:
 def test_sample_parses(sample: Sample) -> None:
     found = parsed(sample.source).diagnostics
     assert [(each.code.id, each.message, sample.source.place(each.span.start)) for each in found] == []
+
+
+@pytest.mark.parametrize("sample", [sample for page in PAGES for sample in samples(page)], ids=str)
+def test_sample_is_written_as_the_formatter_writes(sample: Sample) -> None:
+    assert format_source(sample.source).text == sample.source.text
 
 
 def test_the_whole_flow_is_the_example_program() -> None:
