@@ -7,6 +7,8 @@ about anchors and word borders; so a wrong text is never given out, at worst non
 
 from dataclasses import dataclass
 
+import re2
+
 from flowc.runtime.values import pattern_fits
 
 _PRINTABLE = tuple(map(chr, range(32, 127)))
@@ -42,9 +44,9 @@ def matching(pattern: str) -> str | None:
     reader = _Reader(pattern)
     try:
         alternatives = reader.alternatives()
-    except (IndexError, ValueError):
+        return next((text for text in alternatives if pattern_fits(pattern, text)), None)
+    except (IndexError, ValueError, re2.error):
         return None
-    return next((text for text in alternatives if pattern_fits(pattern, text)), None)
 
 
 @dataclass(slots=True)

@@ -22,6 +22,7 @@ from flowc.runtime.values import Names, Shapes, Value, to_json
 
 _PLACE = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 _ALWAYS = (("accept", "application/json"), ("accept-encoding", "identity"), ("user-agent", "flowc"))
+_NO_TIME = datetime.min.replace(tzinfo=UTC)  # what a service says about a request reads only parameters
 _UNSENDABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
@@ -89,7 +90,7 @@ class RequestPlan:
         return msgspec.json.encode(whole) if whole or self.body is not None else None
 
     def _env(self, arguments: Mapping[str, Value]) -> Env:
-        env = Env(datetime.now(UTC), self.zone, self.currency)
+        env = Env(_NO_TIME, self.zone, self.currency)
         env.locals = arguments
         return env
 
