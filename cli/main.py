@@ -64,7 +64,7 @@ def main() -> None:
     except BrokenPipeError:  # the reader of a pipe went away, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(FINE)
-    except Exception as fault:  # noqa: BLE001 - the edge of the program: whatever is left is a bug of ours or a known error
+    except Exception as fault:  # noqa: BLE001 - the edge: what is left is a known error, or a bug of ours
         leave(*explained(fault))
 
 
