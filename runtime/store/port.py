@@ -49,6 +49,7 @@ from flowc.runtime.store.rows import (
 )
 
 CLASSES: tuple[PriorityClass, ...] = ("urgent", "high", "normal", "low", "bulk")
+RANK: dict[PriorityClass, int] = {name: rank for rank, name in enumerate(CLASSES)}  # as it is stored
 ALL_SHARDS = range(SHARDS)
 
 

@@ -37,7 +37,7 @@ class Holder(Struct, frozen=True):
 # -------------------------------------------------------------------------------------------------------- conversations
 
 
-class SilenceTimer(Struct, frozen=True):
+class SilenceTimer(Struct, frozen=True, array_like=True):
     """A timer of the wait where the conversation stands. Leaving the wait deletes it: each unit brings all that are
     left."""
 

@@ -1,0 +1,188 @@
+"""Deployments, and what operators ask and do, in SQLite."""
+
+from hashlib import sha256
+
+import apsw
+
+from flowc.runtime.store import chain
+from flowc.runtime.store.places import standing
+from flowc.runtime.store.port import CLASSES
+from flowc.runtime.store.rows import (
+    Address,
+    Census,
+    Dead,
+    DeadEvent,
+    Deployment,
+    Digest,
+    NewDeployment,
+    Pause,
+    Report,
+    Row,
+    ServerId,
+    shard_of,
+)
+
+
+def prepare(connection: apsw.Connection, digest: Digest, bundle: bytes, now_ms: int) -> None:
+    connection.execute(
+        "INSERT OR IGNORE INTO bundle (digest, at_ms, content) VALUES (?, ?, ?)", (digest, now_ms, bundle)
+    )
+
+
+def check_digest(digest: Digest, bundle: bytes) -> None:
+    """Raises ValueError where the name is not that of the bytes."""
+    if sha256(bundle).hexdigest() != digest:
+        raise ValueError(f"{digest} is not the SHA-256 of these {len(bundle)} bytes")
+
+
+def bundle(connection: apsw.Connection, digest: Digest) -> bytes | None:
+    content: bytes | None = connection.execute("SELECT content FROM bundle WHERE digest = ?", (digest,)).get
+    return content
+
+
+def deployments(connection: apsw.Connection, limit: int) -> tuple[Deployment, ...]:
+    found = connection.execute(
+        "SELECT number, at_ms, state, bot, version, digest, kind, by, revision, share FROM deployment "
+        "ORDER BY number DESC LIMIT ?",
+        (limit,),
+    )
+    return tuple(Deployment(number, at_ms, NewDeployment(*what), state) for number, at_ms, state, *what in found)
+
+
+def activate(connection: apsw.Connection, new: NewDeployment, expects: int, now_ms: int) -> Deployment | None:
+    highest: int = connection.execute("SELECT coalesce(max(number), 0) FROM deployment").get
+    is_prepared = connection.execute("SELECT 1 FROM bundle WHERE digest = ?", (new.digest,)).get
+    has_canary = connection.execute("SELECT 1 FROM deployment WHERE state = 'canary'").get
+    if highest != expects or not is_prepared or (has_canary and new.kind == "canary"):
+        return None
+    state = "canary" if new.kind == "canary" else "stable"
+    if state == "stable":
+        connection.execute("UPDATE deployment SET state = 'past' WHERE state != 'past'")
+    connection.execute(
+        "INSERT INTO deployment (number, at_ms, state, bot, version, digest, kind, by, revision, share) "
+        "VALUES (?,?,?,?,?,?,?,?,?,?)",
+        (
+            expects + 1,
+            now_ms,
+            state,
+            new.bot,
+            new.version,
+            new.digest,
+            new.kind,
+            new.by,
+            new.revision,
+            new.share,
+        ),
+    )
+    return deployments(connection, 1)[0]
+
+
+def report(
+    connection: apsw.Connection, server: ServerId, digest: Digest | None, problem: str | None, now_ms: int
+) -> None:
+    connection.execute(
+        "INSERT INTO server (name, at_ms, digest, problem) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE "
+        "SET at_ms = excluded.at_ms, digest = excluded.digest, problem = excluded.problem",
+        (server, now_ms, digest, problem),
+    )
+
+
+def reports(connection: apsw.Connection, since_ms: int) -> tuple[Report, ...]:
+    found = connection.execute(
+        "SELECT name, at_ms, digest, problem FROM server WHERE at_ms >= ? ORDER BY name", (since_ms,)
+    )
+    return tuple(Report(*row) for row in found)
+
+
+_WAITS = """
+SELECT deployment, wait, priority, count(*), min(at_ms) FROM (
+  SELECT deployment, wait, priority, at_ms FROM conversation WHERE NOT ended AND NOT erased
+  UNION ALL SELECT deployment, wait, priority, at_ms FROM retired WHERE NOT ended)
+GROUP BY deployment, wait, priority ORDER BY deployment, wait, priority"""
+
+_JOBS = """
+SELECT deployment, spot, priority, count(*), min(created_ms) FROM (
+  SELECT c.deployment, j.spot, j.priority, j.created_ms FROM command j JOIN conversation c
+    ON c.place = j.home AND c.incarnation = j.incarnation
+  UNION ALL SELECT r.deployment, j.spot, j.priority, j.created_ms FROM command j JOIN retired r
+    ON r.shard = j.shard AND r.address = j.address AND r.incarnation = j.incarnation)
+GROUP BY deployment, spot, priority ORDER BY deployment, spot, priority"""
+
+
+def census(connection: apsw.Connection) -> tuple[Census, ...]:
+    waits = (
+        Census("wait", deployment, place, CLASSES[priority], count, oldest)
+        for deployment, place, priority, count, oldest in connection.execute(_WAITS)
+    )
+    jobs = (
+        Census("job", deployment, place, CLASSES[priority], count, oldest)
+        for deployment, place, priority, count, oldest in connection.execute(_JOBS)
+    )
+    return (*waits, *jobs)
+
+
+def erase(connection: apsw.Connection, address: Address) -> Row | None:
+    """Leaves a tombstone with incarnation and turn alone."""
+    shard = shard_of(address)
+    found = standing(connection, address, shard)
+    if isinstance(found, int):
+        if not connection.execute("SELECT 1 FROM inbox WHERE shard = ? AND address = ?", (shard, address)).get:
+            return None
+        incarnation, turn = 0, 0
+        connection.execute(
+            "INSERT INTO conversation (place, address, incarnation, turn, at_ms, deployment, wait, priority, jobs, ended, "
+            "erased, owner, look_ms, journal, taken, timers, recent, position) "
+            "VALUES (?, ?, 0, 0, 0, 0, '', 0, 0, 1, 1, '', 0, 0, 0, x'', x'', x'')",
+            (found, address),
+        )
+    elif found.erased:
+        return Row(address, found.incarnation, found.turn, ended=True, erased=True)
+    else:
+        incarnation, turn = found.incarnation, found.turn
+        for link in list(chain.back(connection, found.journal)):
+            connection.execute("DELETE FROM journal WHERE id = ?", (link.id,))
+        connection.execute(
+            "UPDATE conversation SET at_ms = 0, deployment = 0, wait = '', priority = 0, jobs = 0, ended = 1, erased = 1, "
+            "owner = '', look_ms = 0, journal = 0, taken = 0, timers = x'', recent = x'', position = x'' WHERE place = ?",
+            (found.place,),
+        )
+    for table in ("retired", "inbox", "command", "late", "outgoing", "dead"):
+        connection.execute(f"DELETE FROM {table} WHERE shard = ? AND address = ?", (shard, address))
+    return Row(address, incarnation, turn, ended=True, erased=True)
+
+
+def dead(connection: apsw.Connection, limit: int) -> tuple[DeadEvent, ...]:
+    found = connection.execute(
+        "SELECT address, incarnation, turn, at_ms, kind, body, reason, tries FROM dead "
+        "ORDER BY shard, address, incarnation, turn LIMIT ?",
+        (limit,),
+    )
+    return tuple(
+        DeadEvent(address, incarnation, turn, at_ms, Dead(*what)) for address, incarnation, turn, at_ms, *what in found
+    )
+
+
+def bury(connection: apsw.Connection, address: Address, incarnation: int, turn: int) -> bool:
+    connection.execute(
+        "DELETE FROM dead WHERE shard = ? AND address = ? AND incarnation = ? AND turn = ?",
+        (shard_of(address), address, incarnation, turn),
+    )
+    return connection.changes() == 1
+
+
+def pauses(connection: apsw.Connection) -> tuple[Pause, ...]:
+    return tuple(
+        Pause(*row) for row in connection.execute("SELECT service, by, at_ms, rate FROM pause ORDER BY service")
+    )
+
+
+def pause(connection: apsw.Connection, new: Pause) -> None:
+    connection.execute(
+        "INSERT OR REPLACE INTO pause (service, by, at_ms, rate) VALUES (?, ?, ?, ?)",
+        (new.service, new.by, new.at_ms, new.rate),
+    )
+
+
+def resume(connection: apsw.Connection, service: str) -> bool:
+    connection.execute("DELETE FROM pause WHERE service = ?", (service,))
+    return connection.changes() == 1

@@ -1,0 +1,81 @@
+"""Where an address stands in the `conversation` table, and what decides about its next turn.
+
+The key of a row is the first 8 bytes of the address's BLAKE2b. Two addresses with one hash are not expected in the
+life of any store, but must not be mixed up: the second one stands at the next free place. Rows are never deleted, so
+the way to it stays.
+"""
+
+from hashlib import blake2b
+from typing import Any, NamedTuple, TypeAlias
+
+import apsw
+
+from flowc.runtime.store.rows import Address
+
+Columns: TypeAlias = tuple[
+    Any, ...
+]  # a row as SQLite gives it; the tables are STRICT, so the types are those of the schema
+
+_MASK = (1 << 64) - 1
+
+
+class Standing(NamedTuple):
+    """The columns that decide, of the current incarnation."""
+
+    place: int
+    address: Address
+    incarnation: int
+    turn: int
+    at_ms: int
+    deployment: int
+    jobs: int
+    ended: int
+    erased: int
+    look_ms: int
+    journal: int
+    taken: int
+    recent: bytes
+    waiting: int | None  # the first number of the inbox
+
+
+_STANDING = """
+SELECT place, address, incarnation, turn, at_ms, deployment, jobs, ended, erased, look_ms, journal, taken, recent,
+  (SELECT min(number) FROM inbox WHERE shard = ?2 AND address = ?3)
+FROM conversation WHERE place = ?1"""
+
+
+def digest(address: Address) -> bytes:
+    return blake2b(address.encode(), digest_size=64).digest()
+
+
+def first_place(address: Address) -> int:
+    """The place where the search begins: its highest byte is the shard, kept in order as a signed number."""
+    return int.from_bytes(digest(address)[:8], "big") - (1 << 63)
+
+
+def next_place(place: int) -> int:
+    return ((place + (1 << 63) + 1) & _MASK) - (1 << 63)
+
+
+def standing(connection: apsw.Connection, address: Address, shard: int) -> Standing | int:
+    """The row of the address, or the free place where it would stand."""
+    place = first_place(address)
+    while True:
+        found = connection.execute(_STANDING, (place, shard, address)).fetchone()
+        if found is None:
+            return place
+        if found[1] == address:
+            return Standing._make(found)
+        place = next_place(place)
+
+
+def place_of(connection: apsw.Connection, address: Address) -> int | None:
+    """The place of an address that has a row."""
+    place = first_place(address)
+    while True:
+        found = connection.execute("SELECT address FROM conversation WHERE place = ?", (place,)).fetchone()
+        if found is None:
+            return None
+        if found[0] == address:
+            return place
+        place = next_place(place)

@@ -1,0 +1,328 @@
+"""The store in one SQLite file: the default, for one process on one machine. For more of either the store is
+PostgreSQL.
+
+Thin: each method makes jobs for the writer, or reads. What a job does is in turns, inbox, commands, timers, outgoing
+and operating; each is plain synchronous code over a connection inside a transaction.
+"""
+
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from time import time_ns
+from typing import Self, TypeVar
+
+import anyio
+import apsw
+
+from flowc.runtime.errors import StoreUnavailable
+from flowc.runtime.kernel.events import CommandKey
+from flowc.runtime.program import PriorityClass
+from flowc.runtime.store import chain, commands, inbox, loads, operating, outgoing, timers
+from flowc.runtime.store.file import DISK, FileLock, connect_reading, lock
+from flowc.runtime.store.port import CLASSES, Clock
+from flowc.runtime.store.rows import (
+    Address,
+    Census,
+    Claimable,
+    Claims,
+    DeadEvent,
+    Deployment,
+    Digest,
+    Holder,
+    Incoming,
+    JournalRow,
+    Loaded,
+    NewDeployment,
+    Outcome,
+    Pause,
+    Postponed,
+    Receipt,
+    Report,
+    Result,
+    Row,
+    Sent,
+    ServerId,
+    Settlement,
+    Start,
+    StoredCommand,
+    Summary,
+    TurnReplies,
+    Unfit,
+    Unit,
+    Unknown,
+    Wanted,
+)
+from flowc.runtime.store.turns import commit_unit
+from flowc.runtime.store.writer import Figures, Job, Writer
+
+T = TypeVar("T")
+
+UNIT_BYTES = 512  # what a unit's columns take beside its bodies
+
+
+class SystemClock:
+    """The machine's clock, kept from going back."""
+
+    def __init__(self) -> None:
+        self._latest_ms = 0
+
+    def now_ms(self) -> int:
+        self._latest_ms = max(self._latest_ms, time_ns() // 1_000_000)
+        return self._latest_ms
+
+
+class SqliteStore:
+    def __init__(self, path: Path, clock: Clock, writer: Writer, held: FileLock) -> None:
+        self._path = path
+        self._clock = clock
+        self._writer = writer
+        self._lock = held
+        self._aside = anyio.CapacityLimiter(1)
+
+    @classmethod
+    def open(cls, path: Path, clock: Clock | None = None, *, vfs: str | None = None) -> Self:
+        """Makes the file where there is none. Raises a StoreError that says what to do."""
+        held = lock(path)
+        writer = Writer(path, vfs)
+        try:
+            writer.open()
+        except BaseException:
+            held.close()
+            raise
+        return cls(path, clock or SystemClock(), writer, held)
+
+    @property
+    def clock(self) -> Clock:
+        return self._clock
+
+    @property
+    def figures(self) -> Figures:
+        """For metrics: commits, group sizes, errors."""
+        return self._writer.figures
+
+    async def close(self) -> None:
+        await self._writer.close()
+        self._lock.close()
+
+    # ------------------------------------------------------------------------------------------------------------ turns
+
+    async def load(self, wanted: Sequence[Wanted]) -> Sequence[Loaded]:
+        return self._read(lambda connection: tuple(loads.load(connection, one) for one in wanted))
+
+    async def commit(self, units: Sequence[Unit]) -> Sequence[Outcome]:
+        now_ms = self._clock.now_ms()
+        jobs = [
+            Job(partial(_commit, unit=unit, now_ms=now_ms), unit.base.address, UNIT_BYTES + _bytes_of(unit))
+            for unit in units
+        ]
+        try:
+            answers = await self._writer.write(jobs)
+        except StoreUnavailable:
+            return tuple(Unknown() for _ in units)
+        return tuple(map(_outcome, answers))
+
+    # ------------------------------------------------------------------------------------------------------------ inbox
+
+    async def receive(self, events: Sequence[Incoming], holder: Holder) -> Sequence[Receipt]:
+        now_ms = self._clock.now_ms()
+        return await self._each([partial(inbox.receive, event=event, holder=holder, now_ms=now_ms) for event in events])
+
+    async def tried(self, address: Address, number: int, holder: Holder) -> int | None:
+        now_ms = self._clock.now_ms()
+        return await self._one(lambda connection: inbox.tried(connection, address, number, holder, now_ms))
+
+    async def discard(self, address: Address, number: int) -> bool:
+        return await self._one(lambda connection: inbox.discard(connection, address, number))
+
+    # --------------------------------------------------------------------------------------------------------- commands
+
+    async def claim(
+        self,
+        what: Claimable,
+        shards: Collection[int],
+        limit: int,
+        holder: Holder,
+        classes: Sequence[PriorityClass] = CLASSES,
+    ) -> Claims:
+        now_ms = self._clock.now_ms()
+        match what:
+            case "commands":
+                return await self._one(
+                    lambda connection: commands.claim(connection, shards, limit, holder, classes, now_ms)
+                )
+            case "inbox":
+                return await self._one(
+                    lambda connection: inbox.claim(connection, shards, limit, holder, classes, now_ms)
+                )
+            case "timers":
+                return await self._one(lambda connection: timers.claim(connection, shards, limit, holder, now_ms))
+            case "replies":
+                return await self._one(lambda connection: outgoing.claim(connection, shards, limit, holder, now_ms))
+
+    async def start(self, starts: Sequence[Start]) -> Sequence[int | None]:
+        now_ms = self._clock.now_ms()
+        return await self._each([partial(commands.start, start=start, now_ms=now_ms) for start in starts])
+
+    async def postpone(self, commands_: Sequence[Postponed]) -> None:
+        await self._each([partial(commands.postpone, back=back) for back in commands_])
+
+    async def settle(self, results: Sequence[Result], holder: Holder) -> Sequence[Settlement]:
+        now_ms = self._clock.now_ms()
+        return await self._each(
+            [partial(commands.settle, result=result, holder=holder, now_ms=now_ms) for result in results]
+        )
+
+    async def commands(self, address: Address) -> Sequence[StoredCommand]:
+        return self._read(lambda connection: commands.outstanding(connection, address))
+
+    async def late(self, address: Address) -> Sequence[tuple[CommandKey, int]]:
+        return self._read(lambda connection: commands.late(connection, address))
+
+    async def delay_overdue(self, shards: Collection[int]) -> int:
+        now_ms, total, more = self._clock.now_ms(), 0, True
+        while more:
+            delayed, more = await self._one(lambda connection: timers.delay_overdue(connection, shards, now_ms))
+            total += delayed
+        return total
+
+    # ---------------------------------------------------------------------------------------------------------- replies
+
+    async def replies(
+        self, address: Address, after: tuple[int, int] = (0, 0), limit: int = 100
+    ) -> Sequence[TurnReplies]:
+        return self._read(lambda connection: chain.replies_after(connection, address, after, limit))
+
+    async def sent(self, cursors: Sequence[Sent]) -> None:
+        await self._each([partial(outgoing.sent, cursor=cursor) for cursor in cursors])
+
+    # --------------------------------------------------------------------------------------------------------- releases
+
+    async def prepare(self, digest: Digest, bundle: bytes) -> None:
+        operating.check_digest(digest, bundle)
+        now_ms = self._clock.now_ms()
+        await self._one(lambda connection: operating.prepare(connection, digest, bundle, now_ms))
+
+    async def bundle(self, digest: Digest) -> bytes | None:
+        return self._read(lambda connection: operating.bundle(connection, digest))
+
+    async def deployments(self, limit: int = 100) -> Sequence[Deployment]:
+        return self._read(lambda connection: operating.deployments(connection, limit))
+
+    async def activate(self, new: NewDeployment, expects: int) -> Deployment | None:
+        now_ms = self._clock.now_ms()
+        return await self._one(lambda connection: operating.activate(connection, new, expects, now_ms))
+
+    async def report(self, server: ServerId, digest: Digest | None = None, problem: str | None = None) -> None:
+        now_ms = self._clock.now_ms()
+        await self._one(lambda connection: operating.report(connection, server, digest, problem, now_ms))
+
+    async def reports(self, within_ms: int) -> Sequence[Report]:
+        since_ms = self._clock.now_ms() - within_ms
+        return self._read(lambda connection: operating.reports(connection, since_ms))
+
+    # -------------------------------------------------------------------------------------------------------- operating
+
+    async def census(self) -> Sequence[Census]:
+        return await self._read_aside(operating.census)
+
+    async def summaries(
+        self, after: Address | None = None, limit: int = 100, *, ended: bool = False
+    ) -> Sequence[Summary]:
+        return await self._read_aside(lambda connection: loads.summaries(connection, after, limit, ended))
+
+    async def journal(
+        self, address: Address, incarnation: int | None = None, after: int = 0, limit: int = 1000
+    ) -> Sequence[JournalRow]:
+        return self._read(lambda connection: chain.journal(connection, address, incarnation, after, limit))
+
+    async def scan(self, cursor: str = "", limit: int = 1000) -> tuple[Sequence[JournalRow], str]:
+        return await self._read_aside(lambda connection: chain.scan(connection, cursor, limit))
+
+    async def erase(self, address: Address) -> Row | None:
+        return await self._one(lambda connection: operating.erase(connection, address))
+
+    async def dead(self, limit: int = 100) -> Sequence[DeadEvent]:
+        return self._read(lambda connection: operating.dead(connection, limit))
+
+    async def bury(self, address: Address, incarnation: int, turn: int) -> bool:
+        return await self._one(lambda connection: operating.bury(connection, address, incarnation, turn))
+
+    async def pauses(self) -> Sequence[Pause]:
+        return self._read(operating.pauses)
+
+    async def pause(self, pause: Pause) -> None:
+        await self._one(lambda connection: operating.pause(connection, pause))
+
+    async def resume(self, service: str) -> bool:
+        return await self._one(lambda connection: operating.resume(connection, service))
+
+    # --------------------------------------------------------------------------------------------------- how it is done
+
+    async def _each(self, runs: Sequence[Callable[[apsw.Connection], T]]) -> tuple[T, ...]:
+        return tuple(map(_answered, await self._writer.write([Job(run) for run in runs])))
+
+    async def _one(self, run: Callable[[apsw.Connection], T]) -> T:
+        (answer,) = await self._writer.write([Job(run)])
+        return _answered(answer)
+
+    def _read(self, read: Callable[[apsw.Connection], T]) -> T:
+        """On the loop: a few rows by key, which cost less than a hop to a thread."""
+        try:
+            return read(self._writer.reader())
+        except DISK as error:
+            self._writer.broken()
+            raise StoreUnavailable(str(error)) from error
+
+    async def _read_aside(self, read: Callable[[apsw.Connection], T]) -> T:
+        """In a thread, with a connection of its own: whole tables."""
+
+        def work() -> T:
+            connection = connect_reading(self._path)
+            try:
+                return read(connection)
+            except DISK as error:
+                raise StoreUnavailable(str(error)) from error
+            finally:
+                connection.close(force=True)
+
+        return await anyio.to_thread.run_sync(work, limiter=self._aside)
+
+
+@asynccontextmanager
+async def sqlite_store(path: Path, clock: Clock | None = None, *, vfs: str | None = None) -> AsyncIterator[SqliteStore]:
+    """The store while it is open."""
+    store = SqliteStore.open(path, clock, vfs=vfs)
+    try:
+        yield store
+    finally:
+        with anyio.CancelScope(shield=True):
+            await store.close()
+
+
+def _commit(connection: apsw.Connection, unit: Unit, now_ms: int) -> Outcome:
+    return commit_unit(connection, unit, now_ms)
+
+
+def _bytes_of(unit: Unit) -> int:
+    entry = unit.entry
+    bodies = len(unit.position) + len(entry.event) + len(entry.reads) + len(entry.replies) + len(entry.notes)
+    return bodies + sum(len(command.body) for command in unit.commands)
+
+
+def _outcome(answer: Outcome | BaseException) -> Outcome:
+    match answer:
+        case StoreUnavailable():
+            return Unknown()
+        case apsw.Error() | OverflowError():
+            return Unfit(str(answer))
+        case BaseException():
+            raise answer
+        case _:
+            return answer
+
+
+def _answered(answer: T | BaseException) -> T:
+    if isinstance(answer, BaseException):
+        raise answer
+    return answer

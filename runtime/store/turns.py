@@ -1,0 +1,362 @@
+"""A unit in SQLite: one turn with everything that it changes. First all that could refuse it is read, then all of it
+is written."""
+
+from typing import Final, NamedTuple, assert_never
+
+import apsw
+from msgspec import msgpack
+
+from flowc.runtime.store import inbox, outgoing, timers
+from flowc.runtime.store.places import Standing, standing
+from flowc.runtime.store.port import RANK
+from flowc.runtime.store.recent import EventHash, Recent
+from flowc.runtime.store.rows import (
+    Behind,
+    Committed,
+    Continuing,
+    Direct,
+    FromInbox,
+    InboxEvent,
+    InboxFull,
+    Incoming,
+    Lost,
+    Outcome,
+    Row,
+    Unit,
+    shard_of,
+)
+
+REMEMBERED: Final = frozenset(
+    {"message", "event"}
+)  # the kinds whose ids are kept; others are told apart by key or generation
+
+
+class Retired(NamedTuple):
+    turn: int
+    look_ms: int
+
+
+class Taken(NamedTuple):
+    """What the unit consumes: an event's hash and digest where its id is remembered, and its number where it was in
+    the inbox."""
+
+    hash: EventHash | None = None
+    digest: bytes | None = None
+    number: int | None = None
+
+
+def commit_unit(connection: apsw.Connection, unit: Unit, now_ms: int) -> Outcome:
+    """Raises ValueError for a unit that contradicts itself."""
+    base = unit.base
+    if unit.opens and not base.is_new:
+        raise ValueError("a unit cannot open an incarnation where one lives")
+    if not unit.opens and base.turn == 0:
+        raise ValueError("the first turn of an address has to open it")
+    shard = shard_of(base.address)
+    found = standing(connection, base.address, shard)
+    retired = _retired(connection, unit, found, shard)
+    taken = _refused(connection, unit, found, retired, shard) or _source(connection, unit, found, shard, now_ms)
+    if not isinstance(taken, Taken):
+        return taken
+    return _write(connection, unit, found, retired, taken, shard, now_ms)
+
+
+def _retired(connection: apsw.Connection, unit: Unit, found: Standing | int, shard: int) -> Retired | None:
+    """The row of an incarnation that a later one has followed, where the unit is for such a one."""
+    base = unit.base
+    if isinstance(found, int) or unit.opens or found.incarnation == base.incarnation:
+        return None
+    row = connection.execute(
+        "SELECT turn, look_ms FROM retired WHERE shard = ? AND address = ? AND incarnation = ?",
+        (shard, base.address, base.incarnation),
+    ).fetchone()
+    return None if row is None else Retired._make(row)
+
+
+def _refused(
+    connection: apsw.Connection, unit: Unit, found: Standing | int, retired: Retired | None, shard: int
+) -> Lost | None:
+    base = unit.base
+    if isinstance(found, int):
+        return Lost("turn") if base.turn else None
+    if found.erased:
+        return Lost("erased")
+    if retired is not None:
+        if retired.turn != base.turn:
+            return Lost("turn")
+    elif (found.incarnation, found.turn) != (base.incarnation, base.turn):
+        return Lost("turn")
+    if unit.deployment != base.deployment and not unit.opens:
+        live = "SELECT 1 FROM deployment WHERE number = ? AND state != 'past'"
+        if unit.deployment < base.deployment or not connection.execute(live, (unit.deployment,)).fetchone():
+            return Lost("deployment")
+    if unit.settles is not None:
+        outstanding = "SELECT 1 FROM command WHERE shard = ? AND address = ? AND key = ?"
+        if not connection.execute(outstanding, (shard, base.address, unit.settles)).fetchone():
+            return Lost("settled")
+    return None
+
+
+def _source(
+    connection: apsw.Connection, unit: Unit, found: Standing | int, shard: int, now_ms: int
+) -> Taken | Lost | Behind | InboxFull:
+    address = unit.base.address
+    match unit.source:
+        case Direct(event, awaited):
+            recent = Recent() if isinstance(found, int) else Recent(found.recent)
+            if event.kind in REMEMBERED and recent.find(event.hash) is not None:
+                return Lost("known")
+            if isinstance(found, int):
+                waiting = inbox.first_number(connection, address, shard)
+            else:
+                waiting = found.waiting
+            if waiting is not None and not awaited:
+                return inbox.put_behind(connection, event, unit.holder, now_ms)
+            return _taken(event, None)
+        case FromInbox(number):
+            held = inbox.takeable(connection, address, number, shard)
+            return Lost("inbox") if held is None else _taken(held, number)
+        case Continuing():
+            return Taken()
+        case _:
+            assert_never(unit.source)
+
+
+def _taken(event: Incoming, number: int | None) -> Taken:
+    if event.kind in REMEMBERED:
+        return Taken(event.hash, event.digest, number)
+    return Taken(None, None, number)
+
+
+def _write(
+    connection: apsw.Connection,
+    unit: Unit,
+    found: Standing | int,
+    retired: Retired | None,
+    taken: Taken,
+    shard: int,
+    now_ms: int,
+) -> Committed:
+    base, at_ms = unit.base, max(unit.base.at_ms, unit.entry.now_ms)
+    recent = base.recent
+    if isinstance(found, Standing):
+        recent = Recent(found.recent)
+    if taken.hash is not None:
+        recent = recent.adding(taken.hash, unit.incarnation, unit.turn, now_ms)
+    previous = 0 if isinstance(found, int) else found.journal
+    last = _journal(connection, unit, previous, taken.digest, at_ms)
+    due_ms = min((timer.due_ms for timer in unit.timers), default=0)
+    look_ms = 0 if isinstance(found, int) or unit.opens else (retired.look_ms if retired else found.look_ms)
+    if due_ms and not 0 < look_ms <= due_ms:
+        look_ms = due_ms
+        timers.look(connection, due_ms, shard, base.address, unit.incarnation)
+    row = _row(unit, at_ms, recent)
+    if isinstance(found, int):
+        _insert(connection, row, found, look_ms, last, taken.number or 0)
+        home = found
+    elif retired is None:
+        if unit.opens and found.jobs:
+            _retire(connection, found, shard)
+        _update(connection, row, found, look_ms, last, max(found.taken, taken.number or 0))
+        home = found.place
+    else:
+        _update_retired(connection, unit, row, look_ms, shard)
+        numbers = max(found.taken, taken.number or 0)
+        connection.execute(
+            "UPDATE conversation SET journal = ?, taken = ?, recent = ? WHERE place = ?",
+            (last, numbers, recent.packed, found.place),
+        )
+        home = found.place
+    _commands(connection, unit, home, shard, now_ms)
+    _dead(connection, unit, shard, at_ms)
+    sends = unit.pushes and outgoing.push(connection, base.address, shard, previous, unit.holder, now_ms)
+    waiting = True if isinstance(found, int) else found.waiting is not None
+    return Committed(row, _next(connection, unit, taken, shard, now_ms) if waiting else None, sends)
+
+
+def _row(unit: Unit, at_ms: int, recent: Recent) -> Row:
+    forgets = unit.ended and unit.jobs == 0
+    base = unit.base
+    return Row(
+        address=base.address,
+        incarnation=unit.incarnation,
+        turn=unit.turn,
+        at_ms=at_ms,
+        deployment=unit.deployment,
+        wait=unit.wait,
+        priority=unit.priority,
+        jobs=unit.jobs,
+        ended=unit.ended,
+        owner=unit.owner if unit.opens else base.owner,
+        position=b"" if forgets else unit.position,
+        timers=unit.timers,
+        recent=recent,
+    )
+
+
+_JOURNAL = """
+INSERT INTO journal (previous, address, incarnation, turn, at_ms, deployment, ended, reply_count, wait, cause, digest, seed,
+  state_hash, event, reads, replies, notes) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"""
+
+
+def _journal(connection: apsw.Connection, unit: Unit, previous: int, digest: bytes | None, at_ms: int) -> int:
+    entry = unit.entry
+    connection.execute(
+        _JOURNAL,
+        (
+            previous,
+            unit.base.address,
+            unit.incarnation,
+            unit.turn,
+            at_ms,
+            unit.deployment,
+            unit.ended,
+            entry.reply_count,
+            unit.wait,
+            unit.cause,
+            digest,
+            entry.seed.to_bytes(16, "big"),
+            entry.state_hash,
+            entry.event,
+            entry.reads,
+            entry.replies,
+            entry.notes,
+        ),
+    )
+    return connection.last_insert_rowid()
+
+
+_INSERT = """
+INSERT INTO conversation (incarnation, turn, at_ms, deployment, wait, priority, jobs, ended, owner, look_ms, journal, taken,
+  timers, recent, position, place, address, erased) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,0)"""
+
+_UPDATE = """
+UPDATE conversation SET incarnation = ?, turn = ?, at_ms = ?, deployment = ?, wait = ?, priority = ?, jobs = ?, ended = ?,
+  owner = ?, look_ms = ?, journal = ?, taken = ?, timers = ?, recent = ?, position = ? WHERE place = ?"""
+
+
+def _columns(row: Row, look_ms: int, last: int, taken: int) -> tuple[int | str | bytes, ...]:
+    return (
+        row.incarnation,
+        row.turn,
+        row.at_ms,
+        row.deployment,
+        row.wait,
+        RANK[row.priority],
+        row.jobs,
+        row.ended,
+        row.owner,
+        look_ms,
+        last,
+        taken,
+        msgpack.encode(row.timers) if row.timers else b"",
+        row.recent.packed,
+        row.position,
+    )
+
+
+def _insert(connection: apsw.Connection, row: Row, place: int, look_ms: int, last: int, taken: int) -> None:
+    connection.execute(_INSERT, (*_columns(row, look_ms, last, taken), place, row.address))
+
+
+def _update(connection: apsw.Connection, row: Row, found: Standing, look_ms: int, last: int, taken: int) -> None:
+    connection.execute(_UPDATE, (*_columns(row, look_ms, last, taken), found.place))
+
+
+_RETIRE = """
+INSERT INTO retired SELECT ?, address, incarnation, turn, at_ms, deployment, wait, priority, jobs, ended, owner, look_ms, timers,
+  position FROM conversation WHERE place = ?"""
+
+
+def _retire(connection: apsw.Connection, found: Standing, shard: int) -> None:
+    """Keeps the ended incarnation beside the next one, for the results of its jobs."""
+    connection.execute(_RETIRE, (shard, found.place))
+
+
+def _update_retired(connection: apsw.Connection, unit: Unit, row: Row, look_ms: int, shard: int) -> None:
+    key = (shard, row.address, row.incarnation)
+    if unit.ended and not unit.jobs:
+        connection.execute("DELETE FROM retired WHERE shard = ? AND address = ? AND incarnation = ?", key)
+        return
+    connection.execute(
+        "UPDATE retired SET turn = ?, at_ms = ?, deployment = ?, wait = ?, priority = ?, jobs = ?, ended = ?, look_ms = ?, "
+        "timers = ?, position = ? WHERE shard = ? AND address = ? AND incarnation = ?",
+        (
+            row.turn,
+            row.at_ms,
+            row.deployment,
+            row.wait,
+            RANK[row.priority],
+            row.jobs,
+            row.ended,
+            look_ms,
+            msgpack.encode(row.timers) if row.timers else b"",
+            row.position,
+            *key,
+        ),
+    )
+
+
+_COMMAND = """
+INSERT INTO command (shard, address, key, incarnation, home, priority, wait_ms, started, attempt, server, deferred, created_ms,
+  until_ms, cause, spot, service, operation, body) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"""
+
+
+def _commands(connection: apsw.Connection, unit: Unit, home: int, shard: int, now_ms: int) -> None:
+    address = unit.base.address
+    if unit.settles is not None:
+        connection.execute(
+            "DELETE FROM command WHERE shard = ? AND address = ? AND key = ?", (shard, address, unit.settles)
+        )
+    for command in unit.commands:
+        holder = command.holder
+        connection.execute(
+            _COMMAND,
+            (
+                shard,
+                address,
+                command.key,
+                unit.incarnation,
+                home,
+                RANK[command.priority],
+                command.due_ms if holder is None else now_ms + holder.lease_ms,
+                holder is not None,
+                0 if holder is None else 1,
+                None if holder is None else holder.server,
+                command.deferred,
+                now_ms,
+                command.until_ms,
+                unit.cause,
+                command.place,
+                command.service,
+                command.operation,
+                command.body,
+            ),
+        )
+
+
+def _dead(connection: apsw.Connection, unit: Unit, shard: int, at_ms: int) -> None:
+    if (dead := unit.dead) is not None:
+        connection.execute(
+            "INSERT INTO dead (shard, address, incarnation, turn, at_ms, kind, tries, reason, body) "
+            "VALUES (?,?,?,?,?,?,?,?,?)",
+            (
+                shard,
+                unit.base.address,
+                unit.incarnation,
+                unit.turn,
+                at_ms,
+                dead.kind,
+                dead.tries,
+                dead.reason,
+                dead.body,
+            ),
+        )
+
+
+def _next(connection: apsw.Connection, unit: Unit, taken: Taken, shard: int, now_ms: int) -> InboxEvent | None:
+    """The first event of the inbox after this turn."""
+    address = unit.base.address
+    if taken.number is not None:
+        inbox.remove(connection, address, taken.number, shard)
+    return inbox.first(connection, address, shard, unit.holder if unit.takes_next else None, now_ms)
