@@ -1,0 +1,296 @@
+"""The engine: conversations of one bot over one store. Opened for as long as a server runs; every face talks to it.
+
+Turns, calls and commits run in tasks of the engine. Who asked may go away, which changes nothing.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from random import Random, SystemRandom
+from typing import Final, Literal
+
+from flowc.runtime.engine.answers import answer_of
+from flowc.runtime.engine.commands import Commands
+from flowc.runtime.engine.errors import Malformed, NotFound, TooLong, Unavailable
+from flowc.runtime.engine.message import Accepted, Message, Sent, Turn, Whereabouts
+from flowc.runtime.engine.opening import Given, surroundings_of
+from flowc.runtime.engine.pending import Pending, hash_of
+from flowc.runtime.engine.session import Session
+from flowc.runtime.engine.stored import (
+    ExternalBody,
+    HandoffBody,
+    MessageBody,
+    OpenedBody,
+    Spoken,
+    digest_of,
+    digest_of_event,
+)
+from flowc.runtime.engine.surroundings import Surroundings, Understanding
+from flowc.runtime.engine.sweeper import Sweeper
+from flowc.runtime.engine.turn import rest_of
+from flowc.runtime.environment import Environment
+from flowc.runtime.errors import StoreUnavailable
+from flowc.runtime.kernel.events import User
+from flowc.runtime.kernel.position import Position
+from flowc.runtime.program import Program, Words
+from flowc.runtime.services.port import Caller, Clock, LoopClock
+from flowc.runtime.store.port import ALL_SHARDS, Store
+from flowc.runtime.store.rows import Address, Loaded, Unit, Wanted
+from flowc.runtime.telemetry import Log, silent
+from flowc.runtime.values import Malformed as MalformedValue
+from flowc.runtime.values import Shapes, Value, decode, from_json
+
+LONGEST_TEXT_BYTES: Final = 64 * 1024
+MOST_SESSIONS: Final = 50_000  # conversations held in memory; idle ones beyond go first
+DEFAULT_REPLY_WITHIN_MS: Final = 10_000
+DRAIN_S: Final = 30.0
+
+Place = tuple[int, int, int]  # incarnation, turn, index
+
+
+class Engine:
+    """Made by `Engine.open`."""
+
+    def __init__(self, around: Surroundings) -> None:
+        self._around = around
+        self._sessions: OrderedDict[Address, Session] = OrderedDict()
+        self._commands = Commands(around, self._session, self._poke)
+        self._sweeper = Sweeper(around, self._commands, self._session)
+        self._is_draining = False
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls,
+        bundle: bytes | Program,
+        environment: Environment,
+        *,
+        store: Store | None = None,
+        services: Caller | None = None,
+        understanding: Understanding | None = None,
+        clock: Clock | None = None,
+        rng: Random | None = None,
+        log: Log = silent,
+    ) -> AsyncIterator["Engine"]:
+        """A running engine; what is not given is opened as `environment` says. Raises what that raises."""
+        given = Given(store, services, understanding, clock or LoopClock(), rng or SystemRandom(), log)
+        async with surroundings_of(bundle, environment, given) as around:
+            engine = cls(around)
+            await around.store.delay_overdue(ALL_SHARDS)
+            sweeping = around.start(engine._sweeper.run())
+            try:
+                yield engine
+            finally:
+                with around.time.timeout(DRAIN_S):
+                    await engine.drain()
+                sweeping.cancel()
+
+    # ---------------------------------------------------------------------------------------------------- what comes in
+
+    async def handle(self, message: Message) -> Turn:
+        """The answer to a message, when all turns that it causes are over. Raises a Refusal."""
+        return await self._offer(message.conversation, _pending_message(message))
+
+    async def accept(self, message: Message) -> Turn | Accepted:
+        """As `handle`, for a channel with a stream: what outlives `reply within` is stored and answered there."""
+        pending = _pending_message(message)
+        session = self._session(Address(message.conversation))
+        answer = self._offered(session, pending)
+        with self._around.time.timeout(self._reply_within_s()):
+            await asyncio.wait([answer])
+        if not answer.done():
+            await session.store_now(pending)
+        return answer.result() if answer.done() else Accepted(message.conversation, self._word_for_the_wait())
+
+    async def open_conversation(
+        self, conversation: str, user: User | None = None, *, id: str | None = None, owner: str = ""
+    ) -> Turn:
+        """The channel begins the conversation; one that runs stays where it is."""
+        pending = Pending(hash_of("open", id), OpenedBody(user, owner), digest_of(conversation))
+        return await self._offer(conversation, pending)
+
+    async def send_event(
+        self,
+        conversation: str,
+        name: str,
+        fields: Mapping[str, object],
+        id: str,
+        *,
+        user: User | None = None,
+        scope: str = "",
+    ) -> Turn:
+        """Something that the outside world tells a conversation. `fields` as JSON."""
+        values = self._fields(name, fields)
+        pending = Pending(
+            hash_of(f"event {scope}", id), ExternalBody(name, values, user), digest_of_event(name, values)
+        )
+        return await self._offer(conversation, pending)
+
+    async def answer_handoff(
+        self, conversation: str, answer: Literal["returned", "unavailable"], *, id: str | None = None
+    ) -> Turn:
+        """People give the conversation back, or are not there."""
+        return await self._offer(conversation, Pending(hash_of("handoff", id), HandoffBody(answer), digest_of(answer)))
+
+    async def erase(self, conversation: str) -> bool:
+        """Deletes all that is known of it, for good; False where nobody was."""
+        address = Address(conversation)
+        row = await self._around.store.erase(address)
+        if row is not None:
+            self._session(address).erase()
+        return row is not None
+
+    # ---------------------------------------------------------------------------------------------------------- looking
+
+    async def conversation(self, conversation: str) -> Whereabouts:
+        """Where it is. Raises NotFound, Unavailable."""
+        row = (await self._loaded(conversation)).row
+        if row.turn == 0 or row.erased:
+            raise NotFound(f"there is no conversation {conversation}")
+        position = decode(row.position, Position) if row.position else None
+        deployed = await self._around.version(row.deployment)
+        return Whereabouts(
+            conversation,
+            row.incarnation,
+            row.turn,
+            deployed.program.version,
+            "ended" if row.ended else rest_of(position),
+            () if position is None else position.waits,
+            {} if position is None or not position.frames else _variables(position),
+            row.owner,
+        )
+
+    async def replies(self, conversation: str, after: str | None = None) -> AsyncIterator[Sent]:
+        """Every reply after the one with that id, as they leave; ends with the engine."""
+        address, last = Address(conversation), _place_of(after)
+        session = self._session(address)
+        woken = asyncio.Event()
+        session.watchers.add(woken)
+        try:
+            while not self._is_draining:
+                woken.clear()
+                async for reply in self._recorded(address, last):
+                    last = _place_of(reply.id)
+                    yield reply
+                await woken.wait()
+        finally:
+            session.watchers.discard(woken)
+
+    async def recorded(self, conversation: str, after: str | None = None) -> tuple[Sent, ...]:
+        """The replies so far after the one with that id."""
+        return tuple([reply async for reply in self._recorded(Address(conversation), _place_of(after))])
+
+    async def _recorded(self, address: Address, last: Place) -> AsyncIterator[Sent]:
+        """In the order of their commits, which is not always that of their ids: the jobs of a conversation that is over
+        may speak when the next one has begun."""
+        incarnation, turn, index = last
+        is_past = turn == 0
+        after = (incarnation, turn - 1)
+        while found := await self._around.store.replies(address, after):
+            for each in found:
+                answer = answer_of(address, each.incarnation, each.turn, decode(each.replies, Spoken))
+                if is_past:
+                    for reply in answer.replies:
+                        yield reply
+                elif (each.incarnation, each.turn) == (incarnation, turn):
+                    is_past = True
+                    for reply in answer.replies[index + 1 :]:
+                        yield reply
+            after = (found[-1].incarnation, found[-1].turn)
+
+    async def drain(self) -> None:
+        """Takes nothing more, and waits for what is under way."""
+        self._is_draining = True
+        for session in self._sessions.values():
+            for watcher in session.watchers:
+                watcher.set()
+        while not all(session.is_idle for session in self._sessions.values()) or self._commands.is_busy:
+            await self._around.time.sleep(0.01)
+
+    # ----------------------------------------------------------------------------------------------------------- inside
+
+    async def _offer(self, conversation: str, pending: Pending) -> Turn:
+        return await self._offered(self._session(Address(conversation)), pending)
+
+    def _offered(self, session: Session, pending: Pending) -> asyncio.Future[Turn]:
+        if self._is_draining:
+            raise Unavailable("the server stops")
+        pending.at_ms = self._around.store.clock.now_ms()
+        return session.offer(pending)
+
+    def _session(self, address: Address) -> Session:
+        session = self._sessions.get(address)
+        if session is None:
+            session = self._sessions[address] = Session(address, self._around, self._begin)
+            if len(self._sessions) > MOST_SESSIONS:
+                self._let_go()
+        else:
+            self._sessions.move_to_end(address)
+        return session
+
+    def _let_go(self) -> None:
+        """Forgets the conversation that was idle longest; the store has it."""
+        for address, session in self._sessions.items():
+            if session.is_idle:
+                del self._sessions[address]
+                return
+
+    def _begin(self, unit: Unit) -> None:
+        self._commands.begin(unit)
+
+    def _poke(self) -> None:
+        self._sweeper.poke()
+
+    async def _loaded(self, conversation: str) -> Loaded:
+        try:
+            return (await self._around.store.load([Wanted(Address(conversation))]))[0]
+        except StoreUnavailable as error:
+            raise Unavailable(str(error)) from error
+
+    def _fields(self, name: str, fields: Mapping[str, object]) -> dict[str, Value]:
+        program = self._around.current.program
+        declared = next((flow.events[name] for flow in program.flows.values() if name in flow.events), None)
+        if declared is None:
+            raise Malformed(f"{program.bot} has no event `{name}`")
+        shapes = Shapes(program.records, program.zone, program.currency)
+        try:
+            return {field.name: from_json(field.type, fields.get(field.name), shapes) for field in declared.fields}
+        except MalformedValue as error:
+            raise Malformed(f"event `{name}`: {error}") from error
+
+    def _reply_within_s(self) -> float:
+        program = self._around.current.program
+        return (program.flows[program.main].reply_within_ms or DEFAULT_REPLY_WITHIN_MS) / 1000
+
+    def _word_for_the_wait(self) -> str | None:
+        program = self._around.current.program
+        template = program.flows[program.main].reply_within_text
+        if template is None:
+            return None
+        return "".join(part.text for part in template.parts if isinstance(part, Words))
+
+
+def _pending_message(message: Message) -> Pending:
+    """Raises TooLong, Malformed."""
+    if len(message.text.encode()) > LONGEST_TEXT_BYTES:
+        raise TooLong(f"a message may have {LONGEST_TEXT_BYTES // 1024} KiB at most")
+    if not message.conversation:
+        raise Malformed("a message needs the id of its conversation")
+    body = MessageBody(message.text, message.user, message.proved, message.owner)
+    return Pending(hash_of(message.scope, message.id), body, digest_of(message.text))
+
+
+def _variables(position: Position) -> dict[str, object]:
+    run = next(run for run in position.runs if run.serial == position.frames[-1].run)
+    return dict(run.variables)
+
+
+def _place_of(id: str | None) -> Place:
+    """Incarnation, turn and index of a reply's id. Raises Malformed."""
+    if id is None:
+        return (0, 0, 0)
+    parts = id.split(".")
+    if len(parts) != 3 or not all(part.isdigit() for part in parts):
+        raise Malformed(f"`{id}` is no id of a reply")
+    return (int(parts[0]), int(parts[1]), int(parts[2]))

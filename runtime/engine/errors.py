@@ -1,0 +1,68 @@
+"""Why the engine does not do what it was asked for. Each says whose fault it is, and what a channel needs to answer.
+
+Nothing here means that a message was lost: a refusal is raised before anybody was told that we have it.
+"""
+
+
+
+from typing import ClassVar
+
+from flowc.runtime.errors import Fault, FlowcError
+
+
+class Refusal(FlowcError):
+    """The base of all refusals. `status` is what HTTP says for it."""
+
+    fault: ClassVar[Fault] = "caller"
+    status: ClassVar[int] = 500
+
+
+class TooBusy(Refusal):
+    """Not now: twenty messages of this conversation wait already, or the server has no room. Nothing was stored."""
+
+    status: ClassVar[int] = 429
+
+    def __init__(self, message: str, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class Unavailable(Refusal):
+    """The store does not answer, or the engine stops. The same id may be sent again: it is answered once."""
+
+    fault: ClassVar[Fault] = "environment"
+    status: ClassVar[int] = 503
+
+    def __init__(self, message: str, retry_after_s: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class Conflict(Refusal):
+    """The id came before, with another body."""
+
+    status: ClassVar[int] = 422
+
+
+class TooLong(Refusal):
+    """The text or an event's fields are over the bound."""
+
+    status: ClassVar[int] = 413
+
+
+class Malformed(Refusal):
+    """What came is no message or event of this bot; the text says which part is wrong."""
+
+    status: ClassVar[int] = 422
+
+
+class Erased(Refusal):
+    """The conversation was erased; its address takes nothing any more."""
+
+    status: ClassVar[int] = 410
+
+
+class NotFound(Refusal):
+    """No such conversation."""
+
+    status: ClassVar[int] = 404

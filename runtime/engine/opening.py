@@ -1,0 +1,116 @@
+"""Opens what an engine stands on: the store, the services and the understanding of an environment, or what it was given."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from os import urandom
+from pathlib import Path
+from random import Random
+from typing import ClassVar, Final
+
+from flowc.runtime.bundle import from_bytes, to_bytes
+from flowc.runtime.engine.seal import Seal
+from flowc.runtime.engine.secrets import secrets_of
+from flowc.runtime.engine.surroundings import Deployed, Surroundings, Understanding
+from flowc.runtime.environment import Environment
+from flowc.runtime.errors import Fault, StoreError
+from flowc.runtime.kernel import Asking, load
+from flowc.runtime.kernel.events import Understood
+from flowc.runtime.program import Program
+from flowc.runtime.releases import make_current, program_of
+from flowc.runtime.services.open import open_services
+from flowc.runtime.services.port import Caller, Clock
+from flowc.runtime.store.port import Store
+from flowc.runtime.store.rows import Holder, ServerId
+from flowc.runtime.store.sqlite import SqliteStore
+from flowc.runtime.telemetry import Log
+from flowc.runtime.understanding.port import Heard
+
+LEASE_MS: Final = 30_000
+SEED_BITS: Final = 63  # a key is drawn from it and the conversation, so two turns of one conversation must not share it
+
+
+class StoreUnknown(StoreError):
+    """No store has such an address."""
+
+    fault: ClassVar[Fault] = "caller"
+
+    def __init__(self, address: str) -> None:
+        super().__init__(f"`{address}` is no store: write `memory:` or `sqlite:///PATH`")
+        self.address = address
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What an engine was opened with; None: as the environment says."""
+
+    store: Store | None
+    services: Caller | None
+    understanding: Understanding | None
+    clock: Clock
+    rng: Random
+    log: Log
+
+
+@asynccontextmanager
+async def surroundings_of(
+    bundle: bytes | Program, environment: Environment, given: Given
+) -> AsyncIterator[Surroundings]:
+    """Everything open and the bundle current, for as long as the block runs."""
+    packed = bundle if isinstance(bundle, bytes) else to_bytes(bundle)
+    program = from_bytes(packed)
+    async with AsyncExitStack() as opened:
+        services = given.services
+        if services is None:
+            services = await opened.enter_async_context(
+                open_services(
+                    program,
+                    environment.services,
+                    draw=given.rng.random,
+                    environment=environment.name,
+                    clock=given.clock,
+                )
+            )
+        understanding = given.understanding or _Nobody()
+        store = given.store
+        if store is None:
+            store = open_store(environment.store, environment.folder)
+            opened.push_async_callback(store.close)
+        deployment = await make_current(store, program, packed, by="serve")
+        current = _deployed(deployment.number, program)
+        tasks = await opened.enter_async_context(asyncio.TaskGroup())
+        yield Surroundings(
+            store,
+            services,
+            understanding,
+            given.clock,
+            lambda: given.rng.getrandbits(SEED_BITS),
+            Seal(urandom(32), urandom),
+            Holder(ServerId(given.rng.randbytes(8).hex()), LEASE_MS),
+            given.log,
+            current,
+            lambda number: _fetched(store, number),
+            tasks,
+            {current.number: current},
+        )
+
+
+def open_store(address: str, folder: Path) -> Store:
+    """`memory:` or `sqlite:///PATH`. Raises StoreError, StoreUnknown."""
+    if address.startswith("sqlite:///"):
+        return SqliteStore.open(folder / address.removeprefix("sqlite:///"))
+    raise StoreUnknown(address)
+
+
+async def _fetched(store: Store, number: int) -> Deployed:
+    return _deployed(number, await program_of(store, number))
+
+
+def _deployed(number: int, program: Program) -> Deployed:
+    return Deployed(number, program, load(program), secrets_of(program))
+
+
+class _Nobody:
+    async def understand(self, heard: Heard, asking: Asking) -> Understood:
+        return Understood()

@@ -1,0 +1,114 @@
+"""An event on its way into its conversation, in this process."""
+
+import asyncio
+from dataclasses import dataclass, field
+from secrets import token_hex
+from typing import assert_never
+
+from flowc.runtime.engine.message import Turn
+from flowc.runtime.engine.stored import (
+    Body,
+    ExternalBody,
+    HandoffBody,
+    MessageBody,
+    OpenedBody,
+    ResultBody,
+    SealedBody,
+    TimerBody,
+    body_bytes,
+)
+from flowc.runtime.kernel.events import CommandKey
+from flowc.runtime.store.recent import EventHash, event_hash
+from flowc.runtime.store.rows import Address, EventKind, InboxEvent, Incoming
+
+
+@dataclass(eq=False, slots=True)
+class Pending:
+    """`body` None: no event, but the turn that must follow the last one. `number` in the inbox, once it is there. `cause`:
+    the message that led to it. `settles`: the command that its turn sets done. `storing` is done when the store has
+    answered; `submitted` while a commit with it is under way. `waiting` are those who want the answer."""
+
+    hash: EventHash
+    body: Body | None
+    digest: bytes = b""
+    at_ms: int = 0
+    incarnation: int | None = None
+    cause: EventHash | None = None
+    settles: CommandKey | None = None
+    number: int | None = None
+    tries: int = 0
+    submitted: bool = False
+    storing: asyncio.Future[None] | None = None
+    is_answered: bool = False
+    waiting: list[asyncio.Future[Turn]] = field(default_factory=list)
+
+    @property
+    def is_accepted(self) -> bool:
+        """It is in the inbox."""
+        return self.number is not None
+
+    @property
+    def kind(self) -> EventKind:
+        return "result" if self.body is None else kind_of(self.body)
+
+    def answer(self) -> asyncio.Future[Turn]:
+        future: asyncio.Future[Turn] = asyncio.get_running_loop().create_future()
+        self.waiting.append(future)
+        return future
+
+    def resolve(self, turn: Turn) -> None:
+        self.is_answered = True
+        for future in self.waiting:
+            if not future.done():
+                future.set_result(turn)
+        self.waiting.clear()
+
+    def refuse(self, error: Exception) -> None:
+        self.is_answered = True
+        for future in self.waiting:
+            if not future.done():
+                future.set_exception(error)
+        self.waiting.clear()
+
+
+def kind_of(body: Body) -> EventKind:
+    match body:
+        case MessageBody():
+            return "message"
+        case SealedBody(key=key):
+            return "message" if key is None else "result"
+        case ExternalBody() | OpenedBody() | HandoffBody():
+            return "event"
+        case ResultBody():
+            return "result"
+        case TimerBody():
+            return "timer"
+        case _:
+            assert_never(body)
+
+
+def hash_of(scope: str, name: str | None) -> EventHash:
+    """The hash of an id; of a fresh random one where the sender gave none (never of a text: a second "yes" is a new
+    message)."""
+    return event_hash(scope, name) if name is not None else event_hash("", token_hex(16))
+
+
+def incoming_of(address: Address, pending: Pending, body: Body, *, trying: bool) -> Incoming:
+    """What the store gets of it; `body` is sealed where it must be."""
+    return Incoming(
+        address,
+        pending.hash,
+        pending.kind,
+        body_bytes(body),
+        pending.digest,
+        incarnation=pending.incarnation,
+        at_ms=pending.at_ms,
+        trying=trying,
+    )
+
+
+def pending_of(event: InboxEvent, body: Body) -> Pending:
+    """An event of the inbox that this process did not put there itself."""
+    incoming = event.event
+    cause = body.cause if isinstance(body, ResultBody | SealedBody) else None
+    return Pending(incoming.hash, body, incoming.digest, incoming.at_ms, incoming.incarnation, cause)

@@ -1,0 +1,262 @@
+"""Carries one turn from an event to the unit that is to be committed: understanding, `advance`, reads.
+
+Nothing is stored here, so all of it can be done again.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from msgspec import structs
+
+from flowc.runtime.engine.pending import Pending
+from flowc.runtime.engine.stored import (
+    Body,
+    ExternalBody,
+    MessageBody,
+    OpenedBody,
+    SealedBody,
+    Spoken,
+    body_bytes,
+)
+from flowc.runtime.engine.surroundings import Deployed, Surroundings
+from flowc.runtime.engine.turn import (
+    Taken,
+    commands_of,
+    event_of,
+    hash_of_state,
+    moment_at,
+    moment_of,
+    ms_of,
+    notes_of,
+    opens,
+    position_bytes,
+    recorded,
+    spoken_of,
+    timers_of,
+)
+from flowc.runtime.kernel import advance, asking
+from flowc.runtime.kernel.answer import Asking, Step
+from flowc.runtime.kernel.events import (
+    CallResult,
+    Continued,
+    Faulted,
+    ReadRequest,
+    Reply,
+    Timer,
+    Transition,
+    Understood,
+)
+from flowc.runtime.kernel.position import Position
+from flowc.runtime.services.port import Call
+from flowc.runtime.store.rows import Continuing, Dead, Entry, Row, Source, Unit
+from flowc.runtime.understanding.port import Heard
+from flowc.runtime.values import decode, encode
+
+STORED_AFTER_S: Final = 0.05  # reads that take longer store their message first
+NOT_UNDERSTOOD: Final = Understood()
+APOLOGY: Final = "Something on our side does not work just now."
+
+StoreNow = Callable[[Pending], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """Where a conversation is: its row with the position read, and the version that it runs."""
+
+    row: Row
+    position: Position | None
+    deployed: Deployed
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A turn that only has to be committed: `unit`, from a source that is known when it is."""
+
+    stand: Stand
+    position: Position | None
+    unit: Unit
+    spoken: Spoken
+
+
+class Performer:
+    def __init__(self, around: Surroundings) -> None:
+        self._around = around
+
+    async def stand(self, row: Row) -> Stand:
+        deployed = await self._around.version(row.deployment) if row.deployment else self._around.current
+        return Stand(row, decode(row.position, Position) if row.position else None, deployed)
+
+    # --------------------------------------------------------------------------------------------------------- the turn
+
+    async def turn(self, stand: Stand, pending: Pending, store_now: StoreNow) -> Made:
+        """Raises Fault, and whatever else a mistake of ours raises."""
+        begins = pending.body is not None and opens(stand.row, pending.body)
+        if begins:
+            stand = replace(stand, position=None, deployed=self._around.current)
+        taken = await self._taken(stand, pending.body)
+        if stand.row.ended and not begins and not _is_result(pending):
+            return self._made(pending, stand, taken, _unhandled(stand))
+        step = advance(stand.deployed.loaded, stand.position, taken.event)
+        taken.add(step)
+        while step.reads:
+            results = await self._read(stand, pending, step, store_now)
+            taken.secret_reads |= self._are_secret(stand, step.reads)
+            step = advance(stand.deployed.loaded, step.position, taken.add_reads(results))
+            taken.add(step)
+        return self._made(pending, stand, taken, step, opens=begins)
+
+    async def _taken(self, stand: Stand, body: Body | None) -> Taken:
+        moment = moment_of(self._around.store.clock.now_ms(), stand.row, self._around.seed())
+        if body is None:
+            return Taken(Continued(moment), moment)
+        understood, secret = NOT_UNDERSTOOD, isinstance(body, SealedBody)
+        if isinstance(body, MessageBody) and (stand.position is None or stand.position.expects == "user"):
+            wanted = asking(stand.deployed.loaded, stand.position)
+            heard = Heard(body.text, moment.now)
+            understood = await self._around.understanding.understand(heard, wanted)
+            secret = self._is_secret(stand, wanted, understood)
+        return Taken(event_of(body, moment, stand.row.address, stand.position, understood), moment, secret)
+
+    def _is_secret(self, stand: Stand, wanted: Asking, understood: Understood) -> bool:
+        """Whether the message has, or was asked for, a secret."""
+        slots = stand.deployed.secrets.slots
+        if not slots:
+            return False
+        names = {wanted.asked.name} if wanted.asked is not None else set()
+        for found in understood.found:
+            names.update(found.slots, () if found.slot is None else (found.slot,))
+        return any((wanted.flow, name) in slots for name in names)
+
+    def _are_secret(self, stand: Stand, reads: tuple[ReadRequest, ...]) -> bool:
+        results = stand.deployed.secrets.results
+        return bool(results) and any((read.service, read.operation) in results for read in reads)
+
+    # ------------------------------------------------------------------------------------------------------------ reads
+
+    async def _read(self, stand: Stand, pending: Pending, step: Step, store_now: StoreNow) -> tuple[CallResult, ...]:
+        """The results of one group, all together. Long ones store their message first, so that it is not lost with us."""
+        position = step.position
+        assert position is not None
+        user = position.user.id if isinstance(pending.body, MessageBody) and pending.body.proved else None
+        tasks = [
+            self._around.tasks.create_task(
+                self._around.caller.read(
+                    Call(read.service, read.operation, read.arguments, priority=position.priority, user=user)
+                )
+            )
+            for read in step.reads
+        ]
+        try:
+            if pending.kind in ("message", "event") and not pending.is_accepted:
+                with self._around.time.timeout(STORED_AFTER_S):
+                    await asyncio.wait(tasks)
+                if not all(task.done() for task in tasks):
+                    await store_now(pending)
+            return tuple([await task for task in tasks])
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    # ----------------------------------------------------------------------------------------------------------- faults
+
+    def fault(self, stand: Stand, pending: Pending, reason: str) -> Made:
+        """The turn that sets an event aside."""
+        of_message = pending.kind == "message"
+        begins = pending.body is not None and opens(stand.row, pending.body)
+        if begins:
+            stand = replace(stand, position=None, deployed=self._around.current)
+        moment = moment_of(self._around.store.clock.now_ms(), stand.row, self._around.seed())
+        taken = Taken(Faulted(moment, of_message, reason), moment)
+        dead = Dead(pending.kind, b"" if pending.body is None else body_bytes(self.sealed(pending.body)), reason, pending.tries)
+        try:
+            step = advance(stand.deployed.loaded, stand.position, taken.event)
+            taken.add(step)
+            if of_message and not taken.replies:
+                taken.replies = (Reply(APOLOGY),)
+            return self._made(pending, stand, taken, step, opens=begins, dead=dead)
+        except Exception:  # noqa: BLE001 - the fault reaches the handling of faults: what is left needs no kernel
+            step = _last_resort(stand, of_message=of_message)
+            taken.replies = step.replies
+            return self._made(pending, stand, taken, step, opens=begins, dead=dead)
+
+    # ------------------------------------------------------------------------------------------------------------- rows
+
+    def _made(
+        self,
+        pending: Pending,
+        stand: Stand,
+        taken: Taken,
+        step: Step,
+        *,
+        opens: bool = False,
+        dead: Dead | None = None,
+    ) -> Made:
+        around, deployed, position = self._around, stand.deployed, step.position
+        packed = position_bytes(position)
+        event, reads = recorded(taken, around.seal)
+        spoken = spoken_of(taken, step, deployed.program.version)
+        now_ms = ms_of(taken.moment.now)
+        entry = Entry(
+            event,
+            now_ms,
+            taken.moment.seed,
+            reads,
+            encode(spoken),
+            len(taken.replies),
+            hash_of_state(packed),
+            notes_of(taken, step),
+        )
+        ended = position is None or position.ended
+        unit = Unit(
+            stand.row,
+            Continuing(),
+            entry,
+            packed,
+            "" if position is None or ended else position.waits[-1],
+            deployed.number,
+            around.holder,
+            pending.hash if pending.kind in ("message", "event") else pending.cause,
+            "normal" if position is None else position.priority,
+            0 if position is None else len(position.deferred),
+            opens,
+            ended,
+            _owner(pending),
+            commands_of(taken, deployed.program.services, around.holder, deployed.secrets, around.seal),
+            timers_of(step, now_ms, around.holder.lease_ms),
+            pending.settles,
+            takes_next=True,
+            dead=dead,
+        )
+        return Made(stand, position, unit, spoken)
+
+    def sealed(self, body: Body) -> Body:
+        """A body as it may be stored: a message of a bot that asks for secrets may be one."""
+        if isinstance(body, MessageBody) and self._around.current.secrets.slots:
+            return SealedBody(self._around.seal.close(body_bytes(body)), body.user)
+        return body
+
+
+def with_source(unit: Unit, source: Source) -> Unit:
+    return unit if isinstance(source, Continuing) else structs.replace(unit, source=source)
+
+
+def _owner(pending: Pending) -> str:
+    return pending.body.owner if isinstance(pending.body, MessageBody | OpenedBody | ExternalBody) else ""
+
+
+def _is_result(pending: Pending) -> bool:
+    return pending.kind == "result" and pending.body is not None
+
+
+def _unhandled(stand: Stand) -> Step:
+    """An event for a conversation that is over is recorded, and changes nothing."""
+    return Step(stand.position, transitions=(Transition("unhandled", "", ""),), ended=True)
+
+
+def _last_resort(stand: Stand, *, of_message: bool) -> Step:
+    if of_message and stand.position is not None:
+        timers = [Timer(timer.generation, timer.after_ms, moment_at(timer.due_ms)) for timer in stand.row.timers]
+        return Step(stand.position, (Reply(APOLOGY),), timers=tuple(timers))
+    return Step(None, (Reply(APOLOGY),) if of_message else (), ended=True, outcome="fault")

@@ -1,0 +1,500 @@
+"""One conversation in this process: takes its events strictly one at a time.
+
+What is held here is a guess; the compare-and-swap of the commit decides. Whatever goes wrong between two commits (a lost
+race, an unknown outcome, a fault) forgets the guess and begins again at the look-up, with the event still in hand. While
+the guess holds, a turn needs no load: the commit itself says what stands first in the inbox.
+
+The events in hand are a message that came while nothing waited (`direct`), results that a write's turn waits for
+(`results`), and a timer that is due (`timer`). Everything else is in the inbox before anybody is told that we have it.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from flowc.runtime.engine.answers import Answers, Chain, answer_of, answer_of_known, is_complete, joined
+from flowc.runtime.engine.errors import Conflict, Erased, NotFound, TooBusy, Unavailable
+from flowc.runtime.engine.inbox import Inbox
+from flowc.runtime.engine.message import Turn
+from flowc.runtime.engine.pending import Pending, incoming_of
+from flowc.runtime.engine.perform import Made, Performer, Stand, with_source
+from flowc.runtime.engine.surroundings import Surroundings
+from flowc.runtime.engine.turn import MOST_TRIES, Fault, rest_of, verdict
+from flowc.runtime.errors import StoreUnavailable
+from flowc.runtime.store.recent import EventHash
+from flowc.runtime.store.rows import (
+    INBOX_LIMIT,
+    Address,
+    Behind,
+    Committed,
+    Continuing,
+    Direct,
+    FromInbox,
+    Gone,
+    InboxFull,
+    Incoming,
+    Known,
+    Lost,
+    Outcome,
+    Receipt,
+    Received,
+    Row,
+    Source,
+    Unfit,
+    Unit,
+    Unknown,
+    Wanted,
+)
+
+LOOK_AGAIN_S: Final = 1.0  # at a store that did not answer, for what must not be lost
+RETRY_AFTER_S: Final = 2.0  # a conversation with a full inbox
+NO_HASH: Final = EventHash(b"")
+
+
+class Session:
+    def __init__(self, address: Address, around: Surroundings, begin: Callable[[Unit], None]) -> None:
+        self.address = address
+        self.stand: Stand | None = None
+        self.watchers: set[asyncio.Event] = set()
+        self._around = around
+        self._begin = begin  # starts the commands of a committed unit
+        self._performer = Performer(around)
+        self._answers = Answers(address)
+        self._inbox = Inbox(around.seal)
+        self._direct: Pending | None = None
+        self._results: list[Pending] = []
+        self._timer: Pending | None = None
+        self._next: Pending | None = None  # the turn that must follow the last one
+        self._current: Pending | None = None
+        self._chain: Chain | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._woken = False
+
+    @property
+    def is_idle(self) -> bool:
+        return self._task is None and self._answers.is_empty and not (self._results or self.watchers)
+
+    # ---------------------------------------------------------------------------------------------------- what comes in
+
+    def offer(self, pending: Pending) -> asyncio.Future[Turn]:
+        """A message or external event; its answer comes when all turns that it causes are over. Raises Conflict."""
+        attached = self._answers.attach(pending)
+        if attached is not None:
+            return attached
+        answer = pending.answer()
+        if self._is_free:
+            self._direct = pending
+            self._start()
+        else:
+            self._around.start(self._store_behind(pending))
+        return answer
+
+    def give(self, result: Pending) -> None:
+        """A result that a turn waits for."""
+        self._results.append(result)
+        self.wake()
+
+    def fire(self, timer: Pending) -> None:
+        self._timer = timer
+        self.wake()
+
+    def wake(self) -> None:
+        """There is something to do."""
+        if self._task is None:
+            self._start()
+        else:
+            self._woken = True
+
+    def look(self) -> None:
+        """Something came into the inbox that we do not have in hand."""
+        self._inbox.forget()
+        self.wake()
+
+    def forget(self) -> None:
+        """The guess does not hold."""
+        self.stand = None
+        self._inbox.forget()
+
+    def erase(self) -> None:
+        self.forget()
+        self._answers.refuse_all(_erased())
+        self._notify()
+
+    @property
+    def _is_free(self) -> bool:
+        stand = self.stand
+        waits = stand is not None and stand.position is not None and stand.position.expects in ("write", "reads")
+        return self._task is None and self._direct is None and not self._results and not waits
+
+    def _start(self) -> None:
+        self._task = self._around.start(self._run())
+
+    # --------------------------------------------------------------------------------------------------------- the loop
+
+    async def _run(self) -> None:
+        """Takes events until none can be taken."""
+        try:
+            while await self._took_one():
+                pass
+            self._answer_queued()
+        except StoreUnavailable as error:
+            self._lost_store(error.reason)
+        except Exception as error:  # noqa: BLE001 - a mistake of ours here must not stop the other conversations
+            self._around.log("error", "conversation failed", {"error": type(error).__name__})
+            self._lost_store(f"a mistake of ours, {type(error).__name__}")
+        finally:
+            self._task = self._current = None
+            if self._woken or self._direct is not None:
+                self._woken = False
+                self._start()
+
+    async def _took_one(self) -> bool:
+        """Whether something was done, so that it is worth while to look again."""
+        if self.stand is None or not self._inbox.is_known:
+            self._woken = False
+            await self._look_up()
+        stand = self.stand
+        assert stand is not None
+        if stand.row.erased:
+            self._answers.refuse_all(_erased())
+            self._direct = None
+            return False
+        pending = await self._following(stand) or self._from_results(stand)
+        if pending is None:
+            pending = await self._from_inbox(stand) or await self._from_hand(stand)
+            if self.stand is not stand or not self._inbox.is_known:
+                return True
+        if pending is None:
+            return False
+        self._current = pending
+        await self._take(stand, pending)
+        self._current = None
+        return True
+
+    async def _look_up(self) -> None:
+        loaded = (await self._around.store.load([Wanted(self.address)]))[0]
+        self.stand = await self._performer.stand(loaded.row)
+        self._inbox.learn(loaded.inbox, is_whole=True)
+
+    # ------------------------------------------------------------------------------------------------ what can be taken
+
+    async def _following(self, stand: Stand) -> Pending | None:
+        """The turn of a call that follows a reply: nothing else is taken before it."""
+        if stand.position is None or stand.position.expects != "reads":
+            self._next = None
+        elif self._next is None:
+            cause = self._chain.cause if self._chain is not None else await self._last_cause(stand.row)
+            self._next = Pending(NO_HASH, None, cause=cause)
+        return self._next
+
+    async def _last_cause(self, row: Row) -> EventHash | None:
+        """What led to the turn before, where another process took it."""
+        last = await self._around.store.journal(self.address, row.incarnation, row.turn - 1, 1)
+        return last[0].cause if last else None
+
+    def _from_results(self, stand: Stand) -> Pending | None:
+        while self._results:
+            first = self._results[0]
+            assert first.body is not None
+            if first.incarnation == stand.row.incarnation and verdict(stand.row, stand.position, first.body) == "take":
+                return first
+            self._results.pop(0)  # it was taken by then, or came late
+        return None
+
+    async def _from_inbox(self, stand: Stand) -> Pending | None:
+        for pending in self._inbox.events(self._answers.find):
+            assert pending.body is not None
+            if pending.incarnation not in (None, stand.row.incarnation):
+                await self._take_earlier(pending)
+                return None
+            found = verdict(stand.row, stand.position, pending.body)
+            if found == "take":
+                return pending
+            if found == "drop":
+                await self._drop(stand, pending)
+                return None
+        if not self._inbox.is_whole:
+            self._inbox.forget()
+        return None
+
+    async def _from_hand(self, stand: Stand) -> Pending | None:
+        direct, timer = self._direct, self._timer
+        if direct is not None:
+            assert direct.body is not None
+            found = verdict(stand.row, stand.position, direct.body)
+            if found == "take" and self._inbox.is_empty and stand.row.recent.find(direct.hash) is None:
+                return direct
+            self._direct = None
+            await self._set_aside(stand, direct, is_moot=found == "drop")
+            self._inbox.forget()
+            return None
+        self._timer = None
+        if (
+            timer is None
+            or timer.body is None
+            or not self._inbox.is_empty
+            or timer.incarnation != stand.row.incarnation
+        ):
+            return None  # a message that was accepted goes first; it leaves the wait of the timer
+        return timer if verdict(stand.row, stand.position, timer.body) == "take" else None
+
+    async def _set_aside(self, stand: Stand, direct: Pending, *, is_moot: bool) -> None:
+        """An event that came directly and cannot be taken now."""
+        if stand.row.recent.find(direct.hash) is not None:
+            await self._answer_known(direct)
+        elif is_moot:
+            self._answers.resolve(direct.hash, self._unmoved(stand))
+        else:
+            await self._store_behind(direct)
+
+    async def _drop(self, stand: Stand, pending: Pending) -> None:
+        """It can never be taken: its wait was left, or what it asks for is so already."""
+        assert pending.number is not None
+        await self._around.store.discard(self.address, pending.number)
+        self._inbox.forget()
+        self._answers.resolve(pending.hash, self._unmoved(stand))
+
+    async def _take_earlier(self, pending: Pending) -> None:
+        """A job's result for an incarnation that is over for its user."""
+        assert pending.number is not None and pending.body is not None
+        loaded = (await self._around.store.load([Wanted(self.address, pending.incarnation)]))[0]
+        stand = await self._performer.stand(loaded.row)
+        if loaded.row.incarnation != pending.incarnation or verdict(stand.row, stand.position, pending.body) != "take":
+            await self._around.store.discard(self.address, pending.number)
+        else:
+            await self._take(stand, pending)
+        self.forget()
+
+    # ----------------------------------------------------------------------------------------------------------- a turn
+
+    async def _take(self, stand: Stand, pending: Pending) -> None:
+        if not await self._counted(pending):
+            return self.forget()
+        try:
+            if pending.tries > MOST_TRIES:  # the process did not survive the third
+                raise Fault("the event stopped the server")
+            made = await self._performer.turn(stand, pending, self.store_now)
+        except StoreUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - a failed turn becomes a recorded event
+            facts = {"tries": pending.tries, "kind": pending.kind, "error": type(error).__name__}
+            self._around.log("error", "turn failed", facts)
+            if pending.tries < MOST_TRIES:
+                return self.forget()
+            made = self._performer.fault(stand, pending, f"{type(error).__name__}: {error}")
+        return await self._commit(pending, made)
+
+    async def _counted(self, pending: Pending) -> bool:
+        """Counts a try before it is made, in the store where the event is there. False: it is consumed."""
+        if pending.number is None:
+            pending.tries += 1
+        elif not self._inbox.is_counted(pending.number):
+            tries = await self._around.store.tried(self.address, pending.number, self._around.holder)
+            if tries is None:
+                return False
+            pending.tries = tries
+        return True
+
+    async def _commit(self, pending: Pending, made: Made) -> None:
+        if pending.storing is not None:
+            await pending.storing
+        if pending.is_answered:
+            return self.forget()  # the store knew it, or had no room
+        pending.submitted = True
+        unit = with_source(made.unit, self._source(pending))
+        outcome = (await self._around.store.commit([unit]))[0]
+        pending.submitted = False
+        match outcome:
+            case Committed(row=row, next=following):
+                self._consumed(pending)
+                self.stand = Stand(row, made.position, made.stand.deployed)
+                self._inbox.learn(() if following is None else (following,), is_whole=following is None)
+                if following is not None:
+                    self._inbox.count(following.number)
+                self._follow(pending, made, unit)
+            case Unfit(reason=reason) if made.unit.dead is None:
+                await self._commit(pending, self._performer.fault(made.stand, pending, reason))
+            case _:
+                self._not_committed(pending, outcome)
+        return None
+
+    def _source(self, pending: Pending) -> Source:
+        if pending.body is None:
+            return Continuing()
+        if pending.number is not None:
+            return FromInbox(pending.number)
+        return Direct(self._incoming(pending), awaited=pending.settles is not None)
+
+    def _not_committed(self, pending: Pending, outcome: Outcome) -> None:
+        """Begins again at the look-up; what can never be committed is answered."""
+        match outcome:
+            case Behind(number=number):
+                pending.number = number
+                self._consumed(pending)
+            case InboxFull():
+                self._consumed(pending)
+                self._answers.refuse(pending, _full())
+            case Unfit(reason=reason):
+                self._consumed(pending)
+                self._answers.refuse(pending, Unavailable(f"the store refuses the turn: {reason}"))
+            case Lost(why="settled"):
+                self._consumed(pending)
+            case Lost() | Unknown() | Committed():
+                pending.tries -= 1  # it was no fault of ours
+        self.forget()
+
+    def _consumed(self, pending: Pending) -> None:
+        if pending is self._direct:
+            self._direct = None
+        if pending in self._results:
+            self._results.remove(pending)
+        self._next = None
+
+    # ------------------------------------------------------------------------------------------------------- its answer
+
+    def _follow(self, pending: Pending, made: Made, unit: Unit) -> None:
+        """Starts the turn's commands, and answers who waits when no turn follows."""
+        chain = self._chain
+        if pending.kind in ("message", "event"):
+            chain = Chain(pending.hash, complete=True)
+        elif chain is None or chain.cause != pending.cause:
+            chain = Chain(pending.cause, complete=False)
+        chain.answer = joined(chain.answer, answer_of(self.address, unit.incarnation, unit.turn, made.spoken))
+        self._chain = None if made.spoken.rests else chain
+        if unit.commands:
+            self._begin(unit)
+        if made.spoken.rests:
+            self._finish(chain)
+        self._notify()
+
+    def _finish(self, chain: Chain) -> None:
+        pending = None if chain.cause is None else self._answers.find(chain.cause)
+        if pending is None or chain.answer is None:
+            return
+        if chain.complete:
+            self._answers.resolve(pending.hash, chain.answer)
+        else:
+            self._around.start(self._answer_known(pending))
+
+    async def _answer_known(self, pending: Pending) -> None:
+        """The answer of an id that came before: what it caused, or the end of what it still causes."""
+        try:
+            loaded = (await self._around.store.load([Wanted(self.address, event=pending.hash)]))[0]
+        except StoreUnavailable as error:
+            return self._answers.refuse(pending, Unavailable(str(error)))
+        repetition = loaded.repetition
+        if repetition is None:
+            self._answers.refuse(pending, NotFound("what this id caused is no longer kept"))
+        elif repetition.digest != pending.digest:
+            self._answers.refuse(pending, _conflict())
+        elif repetition.number is not None:
+            pending.number = repetition.number
+            self.look()
+        elif is_complete(repetition):
+            self._answers.resolve(pending.hash, answer_of_known(self.address, repetition.turns))
+        return None
+
+    def _unmoved(self, stand: Stand) -> Turn:
+        """Where it is, for an event that changes nothing."""
+        version = stand.deployed.program.version
+        return Turn(self.address, stand.row.incarnation, stand.row.turn, version, (), rest_of(stand.position))
+
+    def _answer_queued(self) -> None:
+        """External events that wait until people give the conversation back: their senders need not."""
+        stand = self.stand
+        if stand is None or stand.position is None or stand.position.expects != "people":
+            return
+        for pending in self._answers.queued():
+            if pending.kind == "event":
+                self._answers.resolve(pending.hash, replace(self._unmoved(stand), queued=True))
+
+    def _lost_store(self, reason: str) -> None:
+        """Nothing is lost: what was accepted is in the store, and a result is kept until the store has it."""
+        self.forget()
+        direct, self._direct = self._direct, None
+        if direct is not None:
+            self._answers.refuse(direct, Unavailable(f"the store is not available now: {reason}"))
+        if self._results or not self._answers.is_empty:
+            self._around.start(self._look_again())
+
+    async def _look_again(self) -> None:
+        await self._around.time.sleep(LOOK_AGAIN_S)
+        self.look()
+
+    def _notify(self) -> None:
+        for watcher in self.watchers:
+            watcher.set()
+
+    # --------------------------------------------------------------------------------------------------- into the inbox
+
+    async def store_now(self, pending: Pending) -> None:
+        """Stores an event that may be on its way already, before somebody is told that we have it."""
+        if pending.storing is not None:
+            await pending.storing
+        elif _is_loose(pending):
+            await self._receive([pending])
+
+    async def _store_behind(self, pending: Pending) -> None:
+        """Stores an event that has to wait; what came before it goes first, so that their order is that of acceptance."""
+        before = [each for each in (self._current, self._direct) if each is not None and _is_loose(each)]
+        group = [*dict.fromkeys(before), pending] if pending not in before else [pending]
+        await self._receive(group)
+        self.look()
+
+    async def _receive(self, group: list[Pending]) -> None:
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        for pending in group:
+            pending.storing = done
+        incoming = [self._incoming(pending) for pending in group]
+        try:
+            receipts = await self._around.store.receive(incoming, self._around.holder)
+        except StoreUnavailable as error:
+            for pending in group:
+                self._answers.refuse(pending, Unavailable(str(error)))
+        else:
+            for pending, receipt in zip(group, receipts, strict=True):
+                await self._received(pending, receipt)
+        finally:
+            for pending in group:
+                pending.storing = None
+            done.set_result(None)
+
+    async def _received(self, pending: Pending, receipt: Receipt) -> None:
+        if pending is self._direct:
+            self._direct = None
+        match receipt:
+            case Received(number=number):
+                pending.number = number
+            case Known(same_body=False):
+                self._answers.refuse(pending, _conflict())
+            case Known(number=int() as number):
+                pending.number = number
+            case Known():
+                await self._answer_known(pending)
+            case InboxFull():
+                self._answers.refuse(pending, _full())
+            case Gone():
+                self._answers.refuse(pending, _erased())
+
+    def _incoming(self, pending: Pending) -> Incoming:
+        assert pending.body is not None
+        return incoming_of(self.address, pending, self._performer.sealed(pending.body), trying=pending is self._current)
+
+
+def _is_loose(pending: Pending) -> bool:
+    """In hand only: neither in the inbox nor on the way there or into a commit."""
+    in_hand = pending.kind in ("message", "event") and not pending.is_accepted
+    return in_hand and not pending.submitted and pending.storing is None
+
+
+def _conflict() -> Conflict:
+    return Conflict("the id came before with another body")
+
+
+def _erased() -> Erased:
+    return Erased("the conversation was erased")
+
+
+def _full() -> TooBusy:
+    return TooBusy(f"{INBOX_LIMIT} messages of this conversation wait already", RETRY_AFTER_S)

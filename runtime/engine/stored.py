@@ -1,0 +1,170 @@
+"""What the engine puts into the store's opaque bytes: bodies of events, commands and results, and the journal's fields.
+
+msgpack of typed structs. A field is only ever added, with a default.
+"""
+
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Literal
+
+from msgspec import Struct
+
+from flowc.runtime.kernel.events import CallResult, CommandKey, Event, Reply, Transition, User
+from flowc.runtime.store.recent import EventHash, event_hash
+from flowc.runtime.values import Value, decode, encode
+
+# ----------------------------------------------------------------------------------------------------- bodies of events
+
+
+class MessageBody(Struct, frozen=True, tag="message"):
+    """`user` None: whom the conversation knows already. `proved`: the channel vouches for the user. `owner` is the token
+    that a conversation begun by it belongs to."""
+
+    text: str
+    user: User | None = None
+    proved: bool = False
+    owner: str = ""
+
+
+class ExternalBody(Struct, frozen=True, tag="event"):
+    name: str
+    fields: dict[str, Value]
+    user: User | None = None
+    owner: str = ""
+
+
+class OpenedBody(Struct, frozen=True, tag="opened"):
+    user: User | None = None
+    owner: str = ""
+
+
+class HandoffBody(Struct, frozen=True, tag="handoff"):
+    answer: Literal["returned", "unavailable"]
+
+
+class ResultBody(Struct, frozen=True, tag="result"):
+    """`cause` is the message that led to the call."""
+
+    key: CommandKey
+    result: CallResult
+    cause: EventHash | None = None
+
+
+class TimerBody(Struct, frozen=True, tag="timer"):
+    generation: int
+    after_ms: int
+
+
+class SealedBody(Struct, frozen=True, tag="sealed"):
+    """A body with a secret in it: readable by the process that wrote it. A message's, or with `key` a result's."""
+
+    sealed: bytes
+    user: User | None = None
+    key: CommandKey | None = None
+    cause: EventHash | None = None
+
+
+Body = MessageBody | ExternalBody | OpenedBody | HandoffBody | ResultBody | TimerBody | SealedBody
+
+
+class _Stored(Struct, frozen=True):
+    body: Body
+
+
+def body_bytes(body: Body) -> bytes:
+    return encode(_Stored(body))
+
+
+def body_of(stored: bytes) -> Body:
+    return decode(stored, _Stored).body
+
+
+def digest_of(text: str) -> bytes:
+    """What tells a repetition from another body under the same id."""
+    return blake2b(text.encode(), digest_size=8).digest()
+
+
+def digest_of_event(name: str, fields: Mapping[str, Value]) -> bytes:
+    return blake2b(encode(ExternalBody(name, dict(fields))), digest_size=8).digest()
+
+
+# ------------------------------------------------------------------------------------------------------------- commands
+
+
+class CommandBody(Struct, frozen=True):
+    """What a command's attempt needs, and what the attempts before it left: how many were sent, when the first was,
+    whether one of them may have been done, and for how long the service was paused meanwhile. All that is known up to
+    the attempt `accounted`: a later one began, and nobody lived to tell of it. `sealed` has the arguments where one is a
+    secret."""
+
+    arguments: dict[str, Value]
+    user: str | None = None
+    attempts: int = 0
+    first_sent_ms: int | None = None
+    in_doubt: bool = False
+    paused_ms: int = 0
+    accounted: int = 0
+    sealed: bytes = b""
+
+
+class SealedArguments(Struct, frozen=True):
+    arguments: dict[str, Value]
+
+
+class StoredResult(Struct, frozen=True):
+    result: CallResult | None
+    sealed: bytes = b""
+
+
+# -------------------------------------------------------------------------------------------------------------- journal
+
+
+class Recorded(Struct, frozen=True):
+    """The event of a turn as `advance` got it; `sealed` in its place where it held a secret."""
+
+    event: Event | None
+    sealed: bytes = b""
+
+
+class Read(Struct, frozen=True):
+    """The results of the reads that one step asked for."""
+
+    results: tuple[CallResult, ...]
+
+
+class Reads(Struct, frozen=True):
+    steps: tuple[Read, ...] = ()
+    sealed: bytes = b""
+
+
+class Spoken(Struct, frozen=True, omit_defaults=True):
+    """The replies of a turn, and what a repetition must be answered with besides them. `rests`: no turn follows at once; where
+    none does, the answer is complete."""
+
+    replies: tuple[Reply, ...] = ()
+    version: str = ""
+    state: Literal["waiting", "ended", "handoff"] = "waiting"
+    intent: str | None = None
+    outcome: str | None = None
+    rests: bool = True
+    is_handled: bool = True
+
+
+class Notes(Struct, frozen=True, omit_defaults=True):
+    """For `why` and `funnel`."""
+
+    transitions: tuple[Transition, ...] = ()
+    provider: str = ""
+    outcome: str | None = None
+
+
+def result_hash(key: CommandKey) -> EventHash:
+    return event_hash("result", key)
+
+
+def timer_hash(incarnation: int, generation: int, after_ms: int) -> EventHash:
+    return event_hash("timer", f"{incarnation}.{generation}.{after_ms}")
+
+
+def state_hash(position: bytes) -> bytes:
+    return blake2b(position, digest_size=16).digest()

@@ -1,0 +1,62 @@
+"""What every session of an engine shares: the ports, the clocks, the seal and the programs that it can run."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from flowc.runtime.engine.seal import Seal
+from flowc.runtime.engine.secrets import Secrets
+from flowc.runtime.kernel import Asking, LoadedProgram
+from flowc.runtime.kernel.events import Understood
+from flowc.runtime.program import Program
+from flowc.runtime.services.port import Caller, Clock
+from flowc.runtime.store.port import Store
+from flowc.runtime.store.rows import Holder
+from flowc.runtime.telemetry import Log
+from flowc.runtime.understanding.port import Heard
+
+
+class Understanding(Protocol):
+    """The chain of providers. Answers within their `within`; what nobody understands is empty."""
+
+    async def understand(self, heard: Heard, asking: Asking) -> Understood: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """A version that conversations run."""
+
+    number: int
+    program: Program
+    loaded: LoadedProgram
+    secrets: Secrets
+
+
+@dataclass(slots=True)
+class Surroundings:
+    """`time` waits and counts (the store's clock says what time it is). `seed` draws the random bits of a turn."""
+
+    store: Store
+    caller: Caller
+    understanding: Understanding
+    time: Clock
+    seed: Callable[[], int]
+    seal: Seal
+    holder: Holder
+    log: Log
+    current: Deployed
+    fetch: Callable[[int], Coroutine[None, None, Deployed]]
+    tasks: asyncio.TaskGroup
+    deployed: dict[int, Deployed] = field(default_factory=dict)
+
+    def start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        """Runs in a task of the engine, which no client can cancel."""
+        return self.tasks.create_task(work)
+
+    async def version(self, deployment: int) -> Deployed:
+        """The program that a row names; fetched from the store where this server does not have it yet."""
+        known = self.deployed.get(deployment)
+        if known is None:
+            known = self.deployed[deployment] = await self.fetch(deployment)
+        return known

@@ -1,0 +1,68 @@
+"""Looks, again and again, for what is due or was left by a server that stopped: timers, commands, inboxes.
+
+The paths of a turn are quicker, and need no sweep; but whatever they lose, a sweep finds.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from flowc.runtime.engine.commands import Commands
+from flowc.runtime.engine.pending import Pending
+from flowc.runtime.engine.session import Session
+from flowc.runtime.engine.stored import TimerBody, timer_hash
+from flowc.runtime.engine.surroundings import Surroundings
+from flowc.runtime.errors import StoreUnavailable
+from flowc.runtime.store.port import ALL_SHARDS
+from flowc.runtime.store.rows import Address, DueTimer
+
+EVERY_S: Final = 0.5
+MOST_AT_ONCE: Final = 256
+
+
+class Sweeper:
+    def __init__(self, around: Surroundings, commands: Commands, session: Callable[[Address], Session]) -> None:
+        self._around = around
+        self._commands = commands
+        self._session = session
+        self._poked = asyncio.Event()
+
+    def poke(self) -> None:
+        """Something may be due."""
+        self._poked.set()
+
+    async def run(self) -> None:
+        while True:
+            self._poked.clear()
+            try:
+                await self.sweep()
+            except StoreUnavailable as error:
+                self._around.log("warning", "sweep failed", {"reason": error.reason})
+            with self._around.time.timeout(EVERY_S):
+                await self._poked.wait()
+
+    async def sweep(self) -> None:
+        """Takes what is due now, as much as there is room for. Raises StoreUnavailable."""
+        store, holder = self._around.store, self._around.holder
+        due = await store.claim("timers", ALL_SHARDS, MOST_AT_ONCE, holder)
+        for timer in due.timers:
+            self._fire(timer)
+        orphans = await store.claim("inbox", ALL_SHARDS, MOST_AT_ONCE, holder)
+        for orphan in orphans.inbox:
+            self._session(orphan.address).look()
+        if self._commands.room > 0:
+            ready = await store.claim("commands", ALL_SHARDS, min(self._commands.room, MOST_AT_ONCE), holder)
+            await self._commands.take(ready.commands)
+
+    def _fire(self, due: DueTimer) -> None:
+        session, timer = self._session(due.address), due.timer
+        if timer.after_ms == 0:
+            return session.wake()  # no silence: the turn that must follow the last one
+        session.fire(
+            Pending(
+                timer_hash(due.incarnation, timer.generation, timer.after_ms),
+                TimerBody(timer.generation, timer.after_ms),
+                incarnation=due.incarnation,
+            )
+        )
+        return None

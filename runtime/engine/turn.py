@@ -1,0 +1,295 @@
+"""What a turn decides, apart from doing it: which event may be taken, what `advance` gets, what the store is asked to commit.
+
+Pure. `flowc.runtime.engine.session` does what is decided here, and begins again at the look-up when the store says no.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final, Literal, assert_never
+
+from flowc.runtime.engine.message import Rest
+from flowc.runtime.engine.seal import Seal
+from flowc.runtime.engine.secrets import Secrets
+from flowc.runtime.engine.stored import (
+    Body,
+    CommandBody,
+    ExternalBody,
+    HandoffBody,
+    MessageBody,
+    Notes,
+    OpenedBody,
+    Read,
+    Reads,
+    Recorded,
+    ResultBody,
+    SealedArguments,
+    SealedBody,
+    Spoken,
+    StoredResult,
+    TimerBody,
+    state_hash,
+)
+from flowc.runtime.kernel.answer import Step
+from flowc.runtime.kernel.events import (
+    CallFailure,
+    CallResult,
+    Command,
+    CommandDone,
+    CommandKey,
+    Event,
+    EventReceived,
+    HandoffAnswered,
+    MessageReceived,
+    Moment,
+    Opened,
+    ReadsDone,
+    Reply,
+    SilenceFired,
+    Transition,
+    Understood,
+    User,
+)
+from flowc.runtime.kernel.position import Position
+from flowc.runtime.program import Service
+from flowc.runtime.store.rows import Address, Holder, NewCommand, Row, SilenceTimer
+from flowc.runtime.values import encode
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECOND: Final = timedelta(milliseconds=1)
+MOST_COMMANDS: Final = 16  # of one turn
+LARGE_STATE_BYTES: Final = 64 * 1024
+LARGEST_STATE_BYTES: Final = 256 * 1024
+MOST_TRIES: Final = 3
+
+Verdict = Literal["take", "wait", "drop"]
+
+
+class Fault(Exception):
+    """The event cannot be taken, by a mistake of ours."""
+
+
+# ------------------------------------------------------------------------------------------------------ may it be taken
+
+
+def verdict(row: Row, position: Position | None, body: Body) -> Verdict:
+    """Whether the conversation takes an event where it stands. What cannot come true any more is dropped."""
+    if row.ended or position is None:
+        return _verdict_of_nobody(row, position, body)
+    match body:
+        case MessageBody() | SealedBody(key=None):
+            return "take" if position.expects in ("user", "people") else "wait"
+        case ExternalBody():
+            return "take" if position.expects == "user" else "wait"
+        case OpenedBody():
+            return "drop"
+        case HandoffBody():
+            return "take" if position.expects == "people" else "drop"
+        case ResultBody(key=key) | SealedBody(key=key):
+            if position.expects == "write" and position.frames[-1].key == key:
+                return "take"
+            if key not in position.jobs:
+                return "drop"
+            return "take" if position.expects == "user" else "wait"
+        case TimerBody(generation=generation):
+            return "take" if position.expects == "user" and position.generation == generation else "drop"
+        case _:
+            assert_never(body)
+
+
+def _verdict_of_nobody(row: Row, position: Position | None, body: Body) -> Verdict:
+    """The address is new, or its conversation is over; jobs may still have results to come."""
+    match body:
+        case MessageBody() | SealedBody(key=None) | OpenedBody() | ExternalBody():
+            return "take"
+        case ResultBody(key=key) | SealedBody(key=key):
+            return "take" if position is not None and key in position.jobs else "drop"
+        case HandoffBody() | TimerBody():
+            return "drop"
+        case _:
+            assert_never(body)
+
+
+def opens(row: Row, body: Body) -> bool:
+    """Whether the event begins an incarnation. An external event does so only where nobody ever was: after an end
+    the flow that it is for no longer runs."""
+    match body:
+        case MessageBody() | SealedBody(key=None) | OpenedBody():
+            return row.is_new
+        case ExternalBody():
+            return row.turn == 0
+        case HandoffBody() | ResultBody() | TimerBody() | SealedBody():
+            return False
+        case _:
+            assert_never(body)
+
+
+# ----------------------------------------------------------------------------------------------------- the event's form
+
+
+def moment_of(clock_ms: int, row: Row, seed: int) -> Moment:
+    """The turn's time: the store's, but never before the conversation's last turn."""
+    return Moment(moment_at(max(clock_ms, row.at_ms)), seed)
+
+
+def moment_at(at_ms: int) -> datetime:
+    return EPOCH + at_ms * MILLISECOND
+
+
+def ms_of(moment: datetime) -> int:
+    return (moment - EPOCH) // MILLISECOND
+
+
+def event_of(body: Body, moment: Moment, address: Address, position: Position | None, understood: Understood) -> Event:
+    known = User(id=address) if position is None else position.user
+    conversation = str(address)
+    match body:
+        case MessageBody(text=text, user=user):
+            return MessageReceived(moment, conversation, user or known, text, understood)
+        case SealedBody(key=str() as key):
+            return CommandDone(
+                moment, CommandKey(key), CallFailure("unknown", "its result was lost when the server stopped")
+            )
+        case SealedBody(user=user):
+            # Its words are lost with the process that read them: what was asked is asked again.
+            return MessageReceived(moment, conversation, user or known, "", Understood())
+        case ExternalBody(name=name, fields=fields, user=user):
+            return EventReceived(moment, conversation, user or known, name, fields)
+        case OpenedBody(user=user):
+            return Opened(moment, conversation, user or known)
+        case HandoffBody(answer=answer):
+            return HandoffAnswered(moment, answer)
+        case ResultBody(key=key, result=result):
+            return CommandDone(moment, key, result)
+        case TimerBody(generation=generation, after_ms=after_ms):
+            return SilenceFired(moment, generation, after_ms)
+        case _:
+            assert_never(body)
+
+
+# -------------------------------------------------------------------------------------------------- what came out of it
+
+
+@dataclass(slots=True)
+class Taken:
+    """A turn as far as it has come: what its steps said, read and asked for. Local to one turn."""
+
+    event: Event
+    moment: Moment
+    secret: bool = False
+    reads: tuple[Read, ...] = ()
+    replies: tuple[Reply, ...] = ()
+    commands: tuple[Command, ...] = ()
+    transitions: tuple[Transition, ...] = ()
+    secret_reads: bool = False
+
+    def add(self, step: Step) -> None:
+        """Raises Fault."""
+        if step.fault is not None:
+            raise Fault(step.fault)
+        self.replies += step.replies
+        self.commands += step.commands
+        self.transitions += step.transitions
+        if len(self.commands) > MOST_COMMANDS:
+            raise Fault(f"{len(self.commands)} commands in one turn, at most {MOST_COMMANDS} are allowed")
+
+    def add_reads(self, results: tuple[CallResult, ...]) -> ReadsDone:
+        self.reads += (Read(results),)
+        return ReadsDone(self.moment, results)
+
+
+def rest_of(position: Position | None) -> Rest:
+    if position is None or position.ended:
+        return "ended"
+    return "handoff" if position.expects == "people" else "waiting"
+
+
+def rests(step: Step) -> bool:
+    """Whether no turn follows by itself: the conversation waits for somebody outside, or is over."""
+    return not step.continues and (step.position is None or step.position.expects not in ("write", "reads"))
+
+
+def position_bytes(position: Position | None) -> bytes:
+    """Raises Fault where the state is too large."""
+    if position is None or (position.ended and not position.deferred):
+        return b""
+    packed = encode(position)
+    if len(packed) > LARGEST_STATE_BYTES:
+        raise Fault(f"the state has {len(packed) // 1024} KiB, at most {LARGEST_STATE_BYTES // 1024} are allowed")
+    return packed
+
+
+def recorded(taken: Taken, seal: Seal) -> tuple[bytes, bytes]:
+    """The journal's event and reads, sealed where they hold a secret."""
+    event = encode(Recorded(taken.event))
+    if taken.secret:
+        event = encode(Recorded(None, seal.close(event)))
+    if not taken.reads:
+        return event, b""
+    reads = encode(Reads(taken.reads))
+    return event, encode(Reads((), seal.close(reads))) if taken.secret_reads else reads
+
+
+def spoken_of(taken: Taken, step: Step, version: str) -> Spoken:
+    """What is said, and what a repetition is to be told besides."""
+    of_message = isinstance(taken.event, MessageReceived)
+    intent = step.position.message.intent if of_message and step.position is not None else None
+    return Spoken(taken.replies, version, rest_of(step.position), intent, step.outcome, rests(step), is_handled(taken))
+
+
+def is_handled(taken: Taken) -> bool:
+    return not any(passed.kind == "unhandled" for passed in taken.transitions)
+
+
+def notes_of(taken: Taken, step: Step) -> bytes:
+    if not taken.transitions and step.outcome is None:
+        return b""
+    provider = taken.event.understood.provider if isinstance(taken.event, MessageReceived) else ""
+    return encode(Notes(taken.transitions, provider, step.outcome))
+
+
+def timers_of(step: Step, now_ms: int, lease_ms: int) -> tuple[SilenceTimer, ...]:
+    """The silences of the wait. A turn that continues has none; there a timer wakes us if this process does not live
+    to take the next one."""
+    if step.continues and step.position is not None:
+        return (SilenceTimer(step.position.generation, 0, now_ms + lease_ms),)
+    return tuple([SilenceTimer(timer.generation, timer.after_ms, ms_of(timer.due)) for timer in step.timers])
+
+
+def commands_of(
+    taken: Taken, services: Mapping[str, Service], holder: Holder, secrets: Secrets, seal: Seal
+) -> tuple[NewCommand, ...]:
+    """The rows of a turn's commands. A keyed write that the conversation waits for is stored as started by us, for
+    one sync less: should we crash, repeating it is safe. One without a key is started apart, so that what was
+    certainly not sent is known."""
+    now_ms = ms_of(taken.moment.now)
+    return tuple([_command_of(command, now_ms, services, holder, secrets, seal) for command in taken.commands])
+
+
+def _command_of(
+    command: Command, now_ms: int, services: Mapping[str, Service], holder: Holder, secrets: Secrets, seal: Seal
+) -> NewCommand:
+    operation = services[command.service].operations[command.operation]
+    body = CommandBody(command.arguments)
+    if (command.service, command.operation) in secrets.arguments:
+        body = CommandBody({}, sealed=seal.close(encode(SealedArguments(command.arguments))))
+    return NewCommand(
+        command.key,
+        command.place,
+        command.service,
+        command.operation,
+        encode(body),
+        command.deferred,
+        now_ms,
+        now_ms + command.within_ms,
+        command.priority,
+        None if command.deferred or operation.key is None else holder,
+    )
+
+
+def hash_of_state(packed: bytes) -> bytes:
+    return state_hash(packed)
+
+
+def result_bytes(result: CallResult) -> bytes:
+    return encode(StoredResult(result))

@@ -1,0 +1,19 @@
+"""One environment of a bot, as the engine takes it: where it stores, where its services are, who understands. Read once, at the edge."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from flowc.runtime.services.settings import ServiceSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """`[environments.NAME]`. `store` is `memory:` or `sqlite:///PATH`, a relative path from `folder`. `chain` names the
+    providers of understanding, in the order they are asked."""
+
+    name: str = "dev"
+    store: str = "memory:"
+    services: Mapping[str, ServiceSettings] = field(default_factory=dict)
+    chain: tuple[str, ...] = ("rules",)
+    folder: Path = Path()
