@@ -1,4 +1,5 @@
-"""All flows, slots and services of a project, checked: the order of the passes that `check_types` and its neighbours are."""
+"""All flows, slots and services of a project, checked: the order of the passes that `check_types` and its neighbours
+are."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -186,6 +187,8 @@ def _flow(names: FlowNames, resolved: Resolved, checked: Checked, report: Report
     _migrations(names, walk, expressions, report)
     for problem in worded(walk, start):
         report(problem)
+    for name in expressions.read & set(names.slots):
+        resolved.use(names.scope.path, name, names.slots[name].declaration)
     checked.asks.update(walk.asks)
     checked.read[names.name] = expressions.read
     checked.variables[names.name] = {

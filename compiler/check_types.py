@@ -1,9 +1,9 @@
 """The types of a flow, and what is certain at each of its points.
 
-One walk does both, because the type of a slot depends on what is certain where it is read. Each state, each arm of `anywhere` and the
-arms of each job are a region with entry facts. Regions are walked quietly until their entry facts no longer change (they only
-shrink, so this ends), then once more to keep types and report. A wait takes back the facts that a handler which resumes there may
-undo; arms of `anywhere` begin with what every wait has.
+One walk does both, because the type of a slot depends on what is certain where it is read. Each state, each arm of
+`anywhere` and the arms of each job are a region with entry facts. Regions are walked quietly until their entry facts
+no longer change (they only shrink, so this ends), then once more to keep types and report. A wait takes back the
+facts that a handler which resumes there may undo; arms of `anywhere` begin with what every wait has.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -169,7 +169,8 @@ class Walk:
                 assert_never(region)
 
     def _interrupted(self, arm: Arm) -> int:
-        """What an arm of `anywhere` begins with: what every wait has, or for failures what every call has that may fail."""
+        """What an arm of `anywhere` begins with: what every wait has, or for failures what every call has that may
+        fail."""
         kinds = {self.resolved.patterns.get(each) for each in arm.patterns if isinstance(each, NamePattern)}
         return self.failures & self.waits if kinds & {"any_failure", "kind"} else self.waits
 
@@ -204,15 +205,15 @@ class Walk:
         return mask
 
     def _undone_by_resuming(self) -> Iterable[tuple[str, bool, bool]]:
-        """Names that arms of `anywhere` which resume clear or set: the name, whether it is cleared, whether it may be none then."""
+        """Names that arms of `anywhere` which resume clear or set: the name, whether it is cleared, whether it may be
+        none then."""
+        yield from ((name, True, True) for name, _ in self.undoing_arms())
         for arm in self._anywhere():
             statements = tuple(statements_of(arm.body))
             if not any(isinstance(each, Resume) for each in statements):
                 continue
             for statement in statements:
                 match statement:
-                    case Clear(names):
-                        yield from ((name.text, True, True) for name in names)
                     case Set(name, value):
                         yield name.text, False, not isinstance(value, LITERAL_KINDS)
                     case Call(target=Name() as name):
@@ -222,6 +223,15 @@ class Walk:
                         yield name.text, False, False
                     case _:
                         pass
+
+    def undoing_arms(self) -> Iterable[tuple[str, Span]]:
+        """Names that an arm of `anywhere` which resumes clears, and where."""
+        for arm in self._anywhere():
+            statements = tuple(statements_of(arm.body))
+            if any(isinstance(each, Resume) for each in statements):
+                for statement in statements:
+                    if isinstance(statement, Clear):
+                        yield from ((name.text, name.span) for name in statement.names)
 
     # ------------------------------------------------------------------------------------------------- statements
 

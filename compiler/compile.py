@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from flowc.compiler.assemble import Passes, assemble
 from flowc.compiler.check_flows import check_flows
 from flowc.compiler.declare import declare, target_of, uses_of
 from flowc.compiler.model import Model
 from flowc.compiler.project import Project
-from flowc.compiler.resolve import resolve
+from flowc.compiler.resolve import UNKNOWN_STATE, resolve
 from flowc.compiler.severities import with_severities
 from flowc.compiler.signatures import sign
 from flowc.compiler.unused import unused
@@ -21,6 +21,8 @@ from flowc.runtime.program import Program
 __all__ = ["Outcome", "check_project", "compile_project", "model_of"]
 
 Result = TypeVar("Result")
+# What a misspelled target makes of a graph: its state is not reached, and nothing goes on there.
+FOLLOW_LOST_STATES: Final = frozenset(["FLW401", "FLW404", "FLW409", "FLW502"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +79,9 @@ def _model(project: Project, problems: "Problems") -> Model:
     resolved = resolve(declarations, signatures, problems.add)
     checked = check_flows(declarations, signatures, resolved, project, problems.add)
     passes = Passes(declarations, signatures, resolved, checked)
-    for problem in unused(declarations, signatures, resolved, checked, libraries=project.only is None):
-        problems.add(problem)
+    meant = frozenset(edit.replacement for problem in problems.found for edit in problem.edits)
+    libraries = project.only is None
+    problems.found.extend(unused(declarations, signatures, resolved, checked, meant=meant, libraries=libraries))
     return assemble(project, files, passes, problems.add)
 
 
@@ -122,7 +125,12 @@ class Problems:
         if project.settings_file is not None:
             self.sources[project.settings_file.path] = project.settings_file
         broken = {flow.path for flow in model.flows.values() if flow.broken}
-        kept = [each for each in self.rules if each.span.path not in broken]
+        lost = {each.span.path for each in self.found if each.code is UNKNOWN_STATE}
+        kept = [
+            each
+            for each in self.rules
+            if each.span.path not in broken and not (each.span.path in lost and each.code.id in FOLLOW_LOST_STATES)
+        ]
         once: dict[tuple[str, Span], Diagnostic] = {}
         for each in (*project.problems, *self.found, *kept):
             once.setdefault((each.code.id, each.span), each)

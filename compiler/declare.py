@@ -1,7 +1,7 @@
 """What each file declares, and what it has in reach by its own words or by `use`.
 
-A scope is one file's view: own declarations and imported ones, each with the file it comes from, because a declaration is
-read in the scope of its own file. Meaning of bodies is `resolve`'s affair.
+A scope is one file's view: own declarations and imported ones, each with the file it comes from, because a
+declaration is read in the scope of its own file. Meaning of bodies is `resolve`'s affair.
 """
 
 import posixpath
@@ -261,7 +261,9 @@ def _scope(own: Own, owns: Mapping[str, Own], broken: frozenset[str], report: Re
             if not _bring(scope, source, name, report):
                 scope.lost.add(name.text)
                 if target not in broken:
-                    report(no_such_name(name, use, source))
+                    problem = no_such_name(name, use, source)
+                    scope.lost.update(edit.replacement for edit in problem.edits)
+                    report(problem)
     return scope
 
 

@@ -1,7 +1,8 @@
 """Words for reads of what may have no value, with the path on which it has none.
 
-The walk (`check_types`) notes where and what; here the jumps that it recorded are followed backwards to the shortest path on which
-the fact is missing. A read whose every such path goes through a read that was reported is the same mistake and is silent.
+The walk (`check_types`) notes where and what; here the jumps that it recorded are followed backwards to the shortest
+path on which the fact is missing. A read whose every such path goes through a read that was reported is the same
+mistake and is silent.
 """
 
 from collections import deque
@@ -19,9 +20,13 @@ from flowc.dsl.nodes import Arm, ElsePattern, NamePattern, SilencePattern
 __all__ = ["worded"]
 
 
+SET_HERE: Final = "set here, which is not on every path"
+
+
 @dataclass(frozen=True, slots=True)
 class Trail:
-    """Regions from where the fact is lost to where it is missed; `begins` tells that the first is the start of the flow."""
+    """Regions from where the fact is lost to where it is missed; `begins` tells that the first is the start of the
+    flow."""
 
     regions: tuple[Region, ...]
     begins: bool
@@ -106,7 +111,7 @@ def spelled_region(region: Region) -> str:
 def _worded(walk: Walk, doubt: Doubt, path: Path, found: Trail | None) -> Diagnostic:
     name = path[0]
     cause = _cause(walk, name, found)
-    notes = _notes(found)
+    notes = _notes(found) if len(path) == 1 else ()
     if isinstance(doubt.region, Arm) and found is None:
         notes = ("an arm of `anywhere` reads only what every wait of the flow has",)
     if doubt.kind == "unset":
@@ -119,6 +124,9 @@ def _worded(walk: Walk, doubt: Doubt, path: Path, found: Trail | None) -> Diagno
 
 def _cause(walk: Walk, name: str, found: Trail | None) -> Label | None:
     """Where the value is lost, or where alone it is set."""
+    undoing = next((span for each, span in walk.undoing_arms() if each == name), None)
+    if undoing is not None:
+        return Label(undoing, "this arm resumes, so any wait may be left without it", secondary=True)
     first = found.regions[0] if found is not None else None
     if isinstance(first, str) and not (found is not None and found.begins):
         inside = walk.names.states[first].span
@@ -131,7 +139,7 @@ def _cause(walk: Walk, name: str, found: Trail | None) -> Label | None:
                 return Label(each.span, "cleared here", secondary=True)
     for assignment in walk.names.assignments:
         if assignment.name.text == name:
-            return Label(assignment.name.span, "set here, which is not on every path", secondary=True)
+            return Label(assignment.name.span, SET_HERE, secondary=True)
     return None
 
 
@@ -153,11 +161,12 @@ def maybe_unset(doubt: Doubt, name: str, cause: Label | None, notes: tuple[str, 
 
 
 def slot_without_value(doubt: Doubt, name: str, cause: Label | None, notes: tuple[str, ...]) -> Diagnostic:
-    cleared = cause if cause is not None and cause.text.startswith("cleared") else None
+    cleared = cause if cause is not None and cause.text != SET_HERE else None
+    what = "nothing has asked for it on some path" if cleared is None else "some path has cleared it"
     return Diagnostic(
         MAYBE_NONE,
         f"the slot `{name}` may have no value here",
-        (Label(doubt.span, "nothing has asked for it on some path"), *_labels(cleared)),
+        (Label(doubt.span, what), *_labels(cleared)),
         help=f"`ask {name}` before, or test it first: `if {name} is not none`",
         notes=notes,
     )

@@ -1,4 +1,5 @@
-"""What a project says about findings: severities of `flowc.toml`, and `# flowc: allow FLW407 because …` on the line before."""
+"""What a project says about findings: severities of `flowc.toml`, and `# flowc: allow FLW407 because …` on the line
+before."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -54,7 +55,8 @@ def _allowed(diagnostics: list[Diagnostic], source: SourceFile) -> list[Diagnost
         elif silenced:
             diagnostics = [each for each in diagnostics if each is not silenced[0]]
         else:
-            diagnostics.append(useless_allow(span, comment[2]))
+            whole = Span(source.path, comment.start(), min(comment.end() + 1, len(source.text)))
+            diagnostics.append(useless_allow(span, whole, comment[2]))
     return diagnostics
 
 
@@ -78,11 +80,11 @@ def allow_without_reason(span: Span, code: str) -> Diagnostic:
     )
 
 
-def useless_allow(span: Span, code: str) -> Diagnostic:
+def useless_allow(span: Span, line: Span, code: str) -> Diagnostic:
     return Diagnostic(
         USELESS_ALLOW,
         f"there is no {code} on the next line that could be silenced",
         (Label(span, "silences nothing"),),
         help="remove it",
-        edits=(Edit(span, ""),),
+        edits=(Edit(line, ""),),
     )

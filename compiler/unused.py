@@ -1,7 +1,7 @@
 """What is declared or imported, and nothing uses."""
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
 from flowc.compiler.check_flows import Checked
 from flowc.compiler.declare import Declarations, Scope, uses_of
@@ -15,9 +15,31 @@ __all__ = ["unused"]
 
 
 def unused(
-    declarations: Declarations, signatures: Signatures, resolved: Resolved, checked: Checked, *, libraries: bool
+    declarations: Declarations,
+    signatures: Signatures,
+    resolved: Resolved,
+    checked: Checked,
+    *,
+    meant: frozenset[str],
+    libraries: bool,
 ) -> Iterable[Diagnostic]:
-    """One warning for each; of a library only where the whole project is known (`libraries`), and never of what is shipped."""
+    """One warning for each; of a library only where the whole project is known (`libraries`), never of what is shipped.
+
+    `meant` are names that a misspelled one probably stands for: that they seem unused follows from that mistake.
+    """
+    for each in _unused(declarations, signatures, resolved, checked, libraries=libraries and not declarations.broken):
+        if each.name.text not in meant:
+            yield unused_name(each.name, each.what)
+
+
+class Unused(NamedTuple):
+    name: Name
+    what: str
+
+
+def _unused(
+    declarations: Declarations, signatures: Signatures, resolved: Resolved, checked: Checked, *, libraries: bool
+) -> Iterable[Unused]:
     used = resolved.used | signatures.reader.used
     for path, scope in declarations.scopes.items():
         if path in declarations.broken or path.startswith(STD):
@@ -32,34 +54,34 @@ def unused(
             yield from _variables(names, resolved, checked)
 
 
-def _declared(scope: Scope, used: set[object]) -> Iterable[Diagnostic]:
+def _declared(scope: Scope, used: set[object]) -> Iterable[Unused]:
     own = scope.own
     for topic in own.topics.values():
         if topic not in used:
-            yield unused_name(topic.name, "event" if isinstance(topic, EventDeclaration) else "intent")
+            yield Unused(topic.name, "event" if isinstance(topic, EventDeclaration) else "intent")
     for slot in own.slots.values():
         if slot not in used:
-            yield unused_name(slot.name, "slot")
+            yield Unused(slot.name, "slot")
     for type_ in own.types.values():
         if type_ not in used:
-            yield unused_name(type_.name, "type")
+            yield Unused(type_.name, "type")
     for service in own.services.values():
         if service not in used:
-            yield unused_name(service.name, "service")
+            yield Unused(service.name, "service")
             continue
         for operation in service.operations:
             if operation not in used:
-                yield unused_name(operation.name, "operation")
+                yield Unused(operation.name, "operation")
 
 
-def _imports(scope: Scope, mentioned: set[str]) -> Iterable[Diagnostic]:
+def _imports(scope: Scope, mentioned: set[str]) -> Iterable[Unused]:
     for use in uses_of(scope.own.file):
         for name in use.names:
             if name.text not in scope.lost and name.text not in mentioned:
-                yield unused_name(name, "import")
+                yield Unused(name, "import")
 
 
-def _variables(names: FlowNames, resolved: Resolved, checked: Checked) -> Iterable[Diagnostic]:
+def _variables(names: FlowNames, resolved: Resolved, checked: Checked) -> Iterable[Unused]:
     read = checked.read.get(names.name, set())
     results = {each.name.text for each in names.header.gives}
     seen: set[str] = set()
@@ -70,7 +92,7 @@ def _variables(names: FlowNames, resolved: Resolved, checked: Checked) -> Iterab
             continue  # its effect is what is wanted; the name says what was done
         if name not in read and name not in results and name not in names.slots and name not in seen:
             seen.add(name)
-            yield unused_name(assignment.name, "variable")
+            yield Unused(assignment.name, "variable")
 
 
 # ------------------------------------------------------------------------------------------------------- diagnostics
