@@ -45,20 +45,22 @@ def spoken_reads(flow: FlowCode, called_at: str | None) -> frozenset[int]:
     if called_at is not None:
         reach((flow.entries[called_at],))
     for at, instruction in enumerate(flow.code):
-        reach(_after_words(at, instruction))
+        reach(_after_words(at, instruction, flow))
     while pending:
         at = pending.pop()
         reach(_next(at, flow.code[at], flow))
     return frozenset(at for at in said if isinstance(flow.code[at], Reads))
 
 
-def _after_words(at: Target, instruction: Instruction) -> tuple[Target, ...]:
+def _after_words(at: Target, instruction: Instruction, flow: FlowCode) -> tuple[Target, ...]:
     """Where control goes right after something was, or may have been, said here in this turn."""
     match instruction:
         case Say():
             return (at + 1,)
-        case Reject(ask=ask):
-            return (ask,)
+        case Reject(ask=at_ask):
+            ask = flow.code[at_ask]  # it waits again, unless its tries are used up
+            own = ask.arms.otherwise if isinstance(ask, Ask) else None
+            return _given(flow.anywhere.arms.otherwise if own is None else own)
         case Do(outcomes=outcomes, next=after):
             return (*outcomes.values(), after)
         case _:

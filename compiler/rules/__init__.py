@@ -8,6 +8,8 @@ from typing import Final
 
 from flowc.compiler.graph import FlowGraph
 from flowc.compiler.model import Model
+from flowc.compiler.rules.budget import over_budget
+from flowc.compiler.rules.buttons import button_without_arm
 from flowc.compiler.rules.fallbacks import (
     fallback_never_escalates,
     handoff_unhandled,
@@ -25,6 +27,7 @@ from flowc.compiler.rules.policies import unsafe_retry, within_too_short
 from flowc.compiler.rules.reachability import never_ends, no_way_out, unreachable_statements, unreachable_states
 from flowc.compiler.rules.resumes import resume_outside_handler, resume_without_bound
 from flowc.compiler.rules.secrets import secret_in_flow
+from flowc.compiler.rules.silence import silent_turn
 from flowc.dsl.diagnostic import Diagnostic
 
 __all__ = ["RULES", "Rule"]
@@ -43,12 +46,15 @@ RULES: Final[tuple[Rule, ...]] = (
     missing_fallback,
     fallback_never_escalates,
     missing_silence,
+    silent_turn,
+    button_without_arm,
     handoff_unhandled,
     outcome_not_handled,
     unknown_outcome_not_handled,
     impossible_outcome,
     fallback_fails,
     unsafe_retry,
+    over_budget,
     within_too_short,
     secret_in_flow,
 )

@@ -85,14 +85,16 @@ def _imported(name: str, graph: FlowGraph) -> Span:
 
 
 def fallback_never_escalates(model: Model, graphs: Graphs) -> Iterator[Diagnostic]:
-    """FLW502: an `else` from which a user who is never understood never comes to people or to an end."""
+    """FLW502: an `else` from which a user who is never understood never comes to people or to an end. Where nobody does, that is
+    FLW404."""
     for graph in graphs.values():
         follow = _misunderstood(graph)
         good = can_reach(graph, _is_way_out, follow)
+        ending = can_reach(graph, _is_way_out, graph.out)
         explained: set[Node] = set()
         for wait in graph.waits:
             arm = _else_of(wait, graph)
-            if wait not in graph.reached or arm is None or arm in good or arm in explained:
+            if wait not in graph.reached or wait not in ending or arm is None or arm in good or arm in explained:
                 continue
             explained.update(reach((arm,), follow))
             yield never_escalates(arm, wait, graph)

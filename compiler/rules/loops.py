@@ -116,10 +116,8 @@ def _shortest_cycle(group: Steps) -> tuple[Node, ...]:
 
 def unbounded_recursion(model: Model, graphs: Graphs) -> Iterator[Diagnostic]:
     """FLW406: flows that run each other round, each circle once."""
-    onward = {
-        name: [
-            called for called in (model.called.get(do) for do in graph.dos if do in graph.reached) if called in graphs
-        ]
+    onward: dict[str, list[str]] = {
+        name: [model.called[do] for do in graph.dos if do in graph.reached and model.called.get(do, "") in graphs]
         for name, graph in graphs.items()
     }
     if not any(onward.values()):

@@ -12,7 +12,7 @@ from flowc.compiler.model import Model
 from flowc.compiler.walk import names_set
 from flowc.dsl.nodes import Arm, Ask, ChangePattern, Clear, Do, Reject, Statement
 
-__all__ = ["Key", "Source", "message_sources", "onward", "outcome_arms", "passing", "turn_steps"]
+__all__ = ["NOTHING", "Key", "Source", "message_sources", "onward", "outcome_arms", "passing", "turn_steps"]
 
 Cleared = frozenset[str]
 NOTHING: Final[Cleared] = frozenset()
