@@ -23,7 +23,7 @@ app = typer.Typer(
 app.command("init")(init.init)
 app.command("check")(check.check)
 app.command("fmt")(fmt.fmt)
-app.command("test")(test.test)
+app.command("test")(test.run_tests)
 app.command("chat")(chat.chat)
 app.command("serve")(serve.serve)
 app.command("explain")(explain.explain)
