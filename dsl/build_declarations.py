@@ -154,7 +154,10 @@ class DeclarationRules(StatementRules):
 
     def confidence(self, word: Token, number: Token) -> Property:
         span = word.span.to(number.span)
-        return Property("confidence", Confidence(literals.number_value(number.text), span), span)
+        value = literals.number_value(number.text)
+        if value > 1:
+            self.report(literals.out_of_range(number.text, number.span, "a number from 0 to 1"))
+        return Property("confidence", Confidence(value, span), span)
 
     def use(self, word: Token, names: tuple[Name, ...], _from: Token, path: Text) -> Use:
         return Use(names, path, word.span.to(path.span))
@@ -224,7 +227,7 @@ class DeclarationRules(StatementRules):
         return Property("reask", text, word.span.to(text.span))
 
     def slot_tries(self, word: Token, count: Token) -> Property:
-        return Property("tries", literals.integer_value(count.text), word.span.to(count.span))
+        return Property("tries", self.count(count), word.span.to(count.span))
 
     def slot_check(self, word: Token, condition: Expression, _else: Token, text: Text) -> SlotCheck:
         return SlotCheck(condition, text, word.span.to(text.span))
@@ -299,12 +302,12 @@ class DeclarationRules(StatementRules):
 
     def retry(self, word: Token, count: Token, _from: Token, base: Token, _to: Token, cap: Token) -> Policy:
         span = word.span.to(cap.span)
-        return Property("retry", Retry(literals.integer_value(count.text), wait_of(base), wait_of(cap), span), span)
+        return Property("retry", Retry(self.count(count, least=0, most=100), wait_of(base), wait_of(cap), span), span)
 
     def breaker(self, word: Token, share: Token, _of: Token, calls: Token, _for: Token, wait: Token) -> Policy:
         span = word.span.to(wait.span)
         percent = literals.integer_value(share.text.removesuffix("%"))
-        value = Breaker(percent, literals.integer_value(calls.text), wait_of(wait), span)
+        value = Breaker(percent, self.count(calls), wait_of(wait), span)
         return Property("breaker", value, span)
 
     def limit(self, word: Token, rate: Token) -> Policy:
@@ -317,7 +320,7 @@ class DeclarationRules(StatementRules):
 
     def concurrency(self, word: Token, _most: Token, places: Token, _at: Token, once: Token) -> Policy:
         span = word.span.to(once.span)
-        return Property("at most", Concurrency(literals.integer_value(places.text), span), span)
+        return Property("at most", Concurrency(self.count(places), span), span)
 
     def key(self, word: Token, carrier: Property, *options: Property) -> Property:
         found = self.once(options)
@@ -363,7 +366,7 @@ class DeclarationRules(StatementRules):
         return FailsLine(failures, None, None, None, word.span.to(failures[-1].span))
 
     def fails_on(self, word: Token, status: Token, when: FailsOn | None) -> FailsOn:
-        code = literals.integer_value(status.text)
+        code = self.count(status, least=100, most=599)
         if when is None:
             return FailsOn(code, None, None, word.span.to(status.span))
         return FailsOn(code, when.path, when.equals, word.span.to(when.span))

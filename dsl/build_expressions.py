@@ -133,6 +133,11 @@ class ExpressionRules:
     def range_type(self, base: Token, _in: Token, low: Bound, _to: Token, high: Bound) -> RangeType:
         self.expect_base(base, ("integer", "number"), "in")
         kind: Literal["integer", "number"] = "number" if base.text == "number" else "integer"
+        if low.value > high.value:
+            self.report(literals.out_of_range(f"{low.value}..{high.value}", low.span.to(high.span), "the smaller one first"))
+        for bound in (low, high):
+            if kind == "integer" and bound.value != bound.value.to_integral_value():
+                self.report(literals.out_of_range(str(bound.value), bound.span, "a whole number, or `number in`"))
         return RangeType(kind, low.value, high.value, base.span.to(high.span))
 
     def expect_base(self, base: Token, wanted: tuple[str, ...], word: str) -> None:
@@ -142,6 +147,14 @@ class ExpressionRules:
     def bound(self, sign: Token | None, number: Token) -> Bound:
         value = literals.number_value(number.text)
         return Bound(-value, sign.span.to(number.span)) if sign else Bound(value, number.span)
+
+    def count(self, token: Token, least: int = 1, most: int = 1_000_000) -> int:
+        """A whole number that counts something."""
+        value = literals.integer_value(token.text)
+        if not least <= value <= most:
+            self.report(literals.out_of_range(token.text, token.span, f"a number from {least:,} to {most:,}"))
+            return min(max(value, least), most)
+        return value
 
     # ---------------------------------------------------------------------------------------------------- expressions
 

@@ -307,7 +307,7 @@ class StatementRules(ExpressionRules):
         state = rest[-1]
         if times is None or state is None:
             return Resume(None, None, word.span)
-        return Resume(literals.integer_value(times.text), name_of(state), word.span.to(state.span))
+        return Resume(self.count(times), name_of(state), word.span.to(state.span))
 
     def handoff(self, word: Token, queue: Text, arms: Arms | None) -> Handoff:
         return Handoff(queue, arms or (), last_span(word.span.to(queue.span), arms))

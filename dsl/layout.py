@@ -148,6 +148,10 @@ class Blocks:
             return
         if step == STEP or (top.report is not None and step == top.width - self.open[-2].width):
             report = top.report
+        elif not self.opens(content):  # the parser reports it, and moves it back
+            self.open.append(Block(width, top.level, None))
+            self.found.add("_INDENT", start, content)
+            return
         else:
             wanted = (top.level + 1) * STEP
             report = self.report(wrong_width(width, wanted, self.found.span(start, content)))

@@ -59,11 +59,9 @@ SIGNS: Final[Mapping[str, str]] = {
     "<": "LESS", "<=": "ATMOST", ">": "MORE", ">=": "ATLEAST", "+": "PLUS", "-": "MINUS", "*": "STAR", "/": "SLASH",
 }  # fmt: skip
 CLOSER: Final[Mapping[str, str]] = {"(": ")", "[": "]", "{": "}"}
-OPERATORS: Final = frozenset(
-    ["or", "and", "not", "in", "is", "pii", "secret", "+", "-", "*", "/", ".", "==", "!=", "<", "<=", ">", ">="]
-)
-METHODS: Final = frozenset(["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"])
-NEVER_IN_BRACKETS: Final = frozenset(["on", "else", "set", "say", "if"])  # reserved everywhere, and no part of a value
+OPERATORS: Final = words.words("or and not in is pii secret + - * / . == != < <= > >=")
+METHODS: Final = words.words("GET POST PUT PATCH DELETE HEAD OPTIONS")
+NEVER_IN_BRACKETS: Final = words.words("on else set say if")  # reserved everywhere, and no part of a value
 
 # A line that cannot go on inside brackets: an earlier bracket was left open.
 STARTERS: Final = "|".join(
@@ -111,7 +109,7 @@ class Lexemes:
 
 
 def scan_expression(source: SourceFile, start: int, end: int) -> tuple[tuple[Token, ...], tuple[Diagnostic, ...]]:
-    """The tokens of the template expression at `start..end`: line breaks are white space, texts may have single quotes."""
+    """The tokens of the template expression at `start..end`: a line break is white space, quotes may be single."""
     found = Lexemes(source)
     Line(found, end, template=True).scan(start)
     return tuple(found.tokens), tuple(found.diagnostics)

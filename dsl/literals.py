@@ -25,6 +25,7 @@ __all__ = [
     "malformed",
     "malformed_pattern",
     "number_value",
+    "out_of_range",
     "rate_value",
     "time_value",
     "too_many_items",
@@ -56,7 +57,7 @@ FRACTION: Final = re.compile(r"(\d+)\.(\d{1,3})(s|m|h|d)")
 
 
 def duration_ms(text: str) -> int:
-    """The milliseconds of `800ms`, `3s`, `10m`, `24h`, `7d`; for a malformed one what was probably meant, else a second."""
+    """The milliseconds of `800ms`, `3s`, `10m`, `24h`, `7d`; for a malformed one what was meant, else a second."""
     number, unit = _unit_of(text)
     if number is None or len(number) > 15:
         return 1_000
@@ -179,6 +180,11 @@ def wrong_base(base: str, wanted: tuple[str, ...], word: str, span: Span) -> Dia
     )
 
 
+def out_of_range(text: str, span: Span, wanted: str) -> Diagnostic:
+    """A well-formed literal with a value that makes no sense where it stands."""
+    return _bad(text, span, "out of range", f"write {wanted}")
+
+
 def too_many_items(count: int, most: int, span: Span) -> Diagnostic:
     """A list literal over its bound; `span` is its first item too many."""
     return Diagnostic(
@@ -241,7 +247,7 @@ def _size(text: str, span: Span, too_large: bool) -> Diagnostic | None:
         TOO_LARGE,
         f"`{_short(text)}` is larger than a literal may be",
         (Label(span, "too large"),),
-        help=f"integers go up to {LARGEST_INTEGER:,}, numbers have at most {LONGEST_NUMBER} characters, durations end at 3650d",
+        help=f"integers end at {LARGEST_INTEGER:,}, durations at 3650d, numbers after {LONGEST_NUMBER} characters",
     )
 
 

@@ -37,8 +37,10 @@ class Tables:
 
 
 def fitting(actions: Mapping[str, int | Reduction], kind: str) -> str | None:
-    """`kind`, or what a token of that kind may also be read as, when a state with `actions` takes it: a keyword where only
-    a name can stand is a name."""
+    """`kind`, or what a token of that kind may also be read as, where a state with `actions` takes it.
+
+    A keyword where only a name can stand is a name.
+    """
     if kind in actions:
         return kind
     if "NAME" in actions and kind in NAME_LIKE:
@@ -69,7 +71,7 @@ class Machine:
         while True:
             action = actions[states[-1]].get(kind)
             if action.__class__ is int:
-                states.append(action)  # type: ignore[arg-type]  # an int by the line above
+                states.append(action)
                 values.append(token)
                 return True
             if action is None:
@@ -121,6 +123,8 @@ class Machine:
                     if action.size:
                         del after[-action.size :]
                     after.append(self.actions[after[-1]][action.origin])  # type: ignore[arg-type]
+                    if fitted == END and after[-1] == self.end:
+                        return after
                 elif action is None:
                     return None
                 else:
@@ -129,6 +133,6 @@ class Machine:
         return after
 
     def accepts(self, states: Sequence[int]) -> frozenset[str]:
-        """Exactly the token types that fit next."""
-        listed = (kind for kind in self.actions[states[-1]] if kind.isupper() or kind.startswith("_"))
+        """Exactly the token types that fit next, END among them."""
+        listed = (kind for kind in self.actions[states[-1]] if kind.isupper())
         return frozenset(kind for kind in listed if self.trial(states, (kind,)) is not None)

@@ -10,7 +10,7 @@ from flowc.dsl.diagnostic import Code, Diagnostic, Edit, Label, Severity
 from flowc.dsl.nodes import Name
 from flowc.dsl.source import Span
 
-__all__ = ["duplicate", "either", "excluded", "misplaced", "missing", "nearest", "reserved", "unknown_choice"]
+__all__ = ["duplicate", "either", "misplaced", "missing", "nearest", "reserved", "unknown_choice"]
 
 
 def nearest(word: str, candidates: Iterable[str]) -> str | None:
@@ -30,15 +30,6 @@ def duplicate(word: str, again: Span, first: Span) -> Diagnostic:
         DUPLICATE_PROPERTY,
         f"`{word}` is given twice",
         (Label(again, "given again"), Label(first, "first one here", secondary=True)),
-        help="keep one of them",
-    )
-
-
-def excluded(word: str, other: str, here: Span, there: Span) -> Diagnostic:
-    return Diagnostic(
-        DUPLICATE_PROPERTY,
-        f"`{word}` and `{other}` exclude each other",
-        (Label(here, "not together with the other"), Label(there, "the other one", secondary=True)),
         help="keep one of them",
     )
 
@@ -73,6 +64,7 @@ def unknown_choice(what: str, word: str, choices: Sequence[str], span: Span) -> 
 
 
 UNEXPECTED: Final = Code("FLW104", "unexpected-token", Severity.ERROR)
+UNKNOWN_STATEMENT: Final = Code("FLW105", "unknown-statement", Severity.ERROR)
 MISPLACED: Final = Code("FLW106", "misplaced-statement", Severity.ERROR)
 DUPLICATE_PROPERTY: Final = Code("FLW111", "duplicate-property", Severity.ERROR)
 MISSING_PROPERTY: Final = Code("FLW112", "missing-property", Severity.ERROR)

@@ -13,12 +13,13 @@ from typing import Final, cast
 from lark import Lark
 from lark import Token as LarkToken
 from lark import Tree as LarkTree
+from lark.grammar import Terminal
 from lark.lexer import Lexer
 from lark.parse_tree_builder import ParseTreeBuilder
 from lark.parsers.lalr_analysis import Shift
 
 from flowc.dsl.build import Builder, Callbacks, Tree
-from flowc.dsl.diagnostic import Diagnostic
+from flowc.dsl.diagnostic import Diagnostic, Label
 from flowc.dsl.layout import Scan, scan
 from flowc.dsl.lexemes import scan_expression
 from flowc.dsl.machine import Machine, Reduction, Tables
@@ -33,6 +34,8 @@ from flowc.dsl.wording import expected
 
 __all__ = ["Parsed", "ParsedChat", "parse", "parse_chat", "parse_expression"]
 
+Wording = Callable[[frozenset[str], str, Span], Diagnostic]  # what would fit, what was found, where
+
 STARTS: Final = (
     "flow_file", "chat_file", "template", "expression", "header_lines", "declaration_lines", "state_lines", "arm_lines",
     "say_lines", "choose_lines", "type_lines", "intent_lines", "slot_lines", "service_lines", "operation_lines",
@@ -42,8 +45,10 @@ STARTS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """The tree of a `.flow` file and all that is wrong with its text. Where a line had to be left out of the tree, `whole`
-    is false: that a name is missing then proves nothing."""
+    """The tree of a `.flow` file and all that is wrong with its text.
+
+    `whole` is false where a line had to be left out of the tree: that a name is missing then proves nothing.
+    """
 
     file: FlowFile
     diagnostics: tuple[Diagnostic, ...]
@@ -151,29 +156,29 @@ class Attempt:
         return cast(Expression, value), ()
 
     def value(
-        self, tokens: tuple[Token, ...], start: str, where: Span, wrong: Callable[[str, str, Span], Diagnostic]
+        self, tokens: tuple[Token, ...], start: str, where: Span, wrong: Wording
     ) -> object | None:
         """What `tokens` are as a whole `start`; None after a report."""
         machine = Machine(grammar().tables, self.callbacks, start)
         for token in tokens:
             before = tuple(machine.states)
             if not machine.step(token):
-                self.diagnostics.append(wrong(expected(machine.accepts(before)), f"`{token.text}`", token.span))
+                self.diagnostics.append(wrong(machine.accepts(before), f"`{token.text}`", token.span))
                 return None
         if machine.finish():
             return machine.result
         end = Span(where.path, max(where.start, where.end - 1), where.end)
-        self.diagnostics.append(wrong(expected(machine.accepts(machine.states)), "its end", end))
+        self.diagnostics.append(wrong(machine.accepts(machine.states), "its end", end))
         return None
 
 
-def unexpected(wanted: str, found: str, span: Span) -> Diagnostic:
-    from flowc.dsl.diagnostic import Label
-
+def unexpected(accepts: frozenset[str], found: str, span: Span) -> Diagnostic:
+    wanted = expected(accepts)
     return Diagnostic(UNEXPECTED, f"expected {wanted}, found {found}", (Label(span, f"expected {wanted}"),))
 
 
-def unexpected_in_template(wanted: str, found: str, span: Span) -> Diagnostic:
+def unexpected_in_template(accepts: frozenset[str], found: str, span: Span) -> Diagnostic:
+    wanted = expected(accepts, end="the end of the template")
     return bad_template(
         f"a template expects {wanted}, found {found}",
         span,
@@ -204,7 +209,7 @@ class Grammar:
 
     def callbacks(self, builder: Builder) -> list[Callable[[list[object]], object]]:
         """What to make of the parts of each rule, by its number."""
-        by_rule = self.parts.create_callback(Callbacks(builder))
+        by_rule = self.parts.create_callback(Callbacks(builder))  # type: ignore[no-untyped-call]  # Lark's
         return [by_rule[rule] for rule in self.rules]
 
 
@@ -226,6 +231,8 @@ def grammar() -> Grammar:
     for rule in rules:  # words and signs are parts of a rule, the layout is not
         rule.options.keep_all_tokens = False
         for symbol in rule.expansion:
-            symbol.filter_out = symbol.is_term and symbol.name.startswith("_")
+            if isinstance(symbol, Terminal):
+                symbol.filter_out = symbol.name.startswith("_")
     tables = Tables(actions, dict(table.start_states), dict(table.end_states))
-    return Grammar(tables, rules, ParseTreeBuilder(list(rules), LarkTree, False, False, True))
+    parts = ParseTreeBuilder(list(rules), LarkTree, False, False, True)  # type: ignore[no-untyped-call]  # Lark's
+    return Grammar(tables, rules, parts)

@@ -12,7 +12,8 @@ __all__ = ["ALWAYS_RESERVED", "KEYWORDS", "RESERVED_AFTER_ON", "Token"]
 
 
 class Token(NamedTuple):
-    """`text` is the exact slice of the source under `span`. Lark reads `type`; a word that may be a keyword has that type."""
+    """`text` is the exact slice of the source under `span`; `type` names a terminal of the grammar, for a word the
+    keyword that it may be."""
 
     type: str
     text: str

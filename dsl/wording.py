@@ -5,6 +5,7 @@ from typing import Final
 
 from flowc.dsl import tokens as words
 from flowc.dsl.lexemes import SIGNS
+from flowc.dsl.machine import END
 from flowc.dsl.mistakes import either
 from flowc.dsl.tokens import Token
 
@@ -17,7 +18,6 @@ WORDS: Final[Mapping[str, str]] = (
         "_NEWLINE": "the end of the line",
         "_INDENT": "a deeper line",
         "_DEDENT": "the end of the block",
-        "$END": "the end of the file",
         "NAME": "a name",
         "MIXED_NAME": "a name",
         "TYPE_NAME": "a type",
@@ -36,103 +36,51 @@ WORDS: Final[Mapping[str, str]] = (
     }
 )
 
-VALUES: Final = frozenset(
-    [
-        "LPAR",
-        "LSQB",
-        "LBRACE",
-        "NAME",
-        "TRUE",
-        "FALSE",
-        "NONE",
-        "DURATION",
-        "DATE",
-        "TIME",
-        "TEXT",
-        "INTEGER",
-        "NUMBER",
-        "MINUS",
-        "NOT",
-    ]
-)
-OPERATORS: Final = frozenset(
-    [
-        "OR",
-        "AND",
-        "IN",
-        "IS",
-        "EQUAL",
-        "UNEQUAL",
-        "LESS",
-        "ATMOST",
-        "MORE",
-        "ATLEAST",
-        "PLUS",
-        "MINUS",
-        "STAR",
-        "SLASH",
-        "DOT",
-        "NOT",
-        "LPAR",
-    ]
-)
+VALUES: Final = words.words("LPAR LSQB LBRACE NAME TRUE FALSE NONE DURATION DATE TIME TEXT INTEGER NUMBER")
+PREFIXES: Final = words.words("MINUS NOT")
+OPERATORS: Final = words.words("OR AND IN IS EQUAL UNEQUAL LESS ATMOST MORE ATLEAST PLUS MINUS STAR SLASH DOT NOT LPAR")
 STATEMENTS: Final = frozenset(word.upper() for word in words.STATEMENTS) | {"ARROW"}
 DECLARATIONS: Final = frozenset(word.upper() for word in words.DECLARATIONS)
-TYPES: Final = frozenset(["PII", "SECRET", "LIST", "NAME", "TYPE_NAME", "TEXT"])
+TYPES: Final = words.words("PII SECRET LIST NAME TYPE_NAME TEXT")
 GROUPS: Final = (
     (DECLARATIONS, "a declaration such as `state`"),
     (STATEMENTS, "a statement such as `say`"),
     (TYPES, "a type"),
-    (VALUES - {"MINUS", "NOT"}, "a value"),
+    (VALUES, "a value"),
 )
 NEVER_SAID: Final = frozenset(("ERROR", "_INDENT", "_DEDENT", "MIXED_NAME"))
 MOST: Final = 3
 # What is likeliest meant comes first.
-ORDER: Final = tuple(
-    [
-        "NAME",
-        "TYPE_NAME",
-        "TEXT",
-        "DURATION",
-        "VERSION",
-        "RATE",
-        "PERCENT",
-        "INTEGER",
-        "COLON",
-        "ASSIGN",
-        "DOT",
-        "LPAR",
-        "ARROW",
-        "_NEWLINE",
-        "COMMA",
-        "RPAR",
-        "RSQB",
-        "RBRACE",
-    ]
-)
+LIKELIEST: Final = (
+    "NAME", "TYPE_NAME", "TEXT", "DURATION", "VERSION", "RATE", "PERCENT", "INTEGER", "COLON", "ASSIGN", "DOT", "LPAR",
+    "ARROW", "_NEWLINE", END, "COMMA",
+)  # fmt: skip
+RANK: Final = {kind: index for index, kind in enumerate(LIKELIEST)}
 
 
-def expected(accepts: frozenset[str]) -> str:
+def expected(accepts: frozenset[str], end: str = "the end of the file") -> str:
     """At most three of what could stand there: groups by their name, then what is likeliest meant."""
     left = accepts - NEVER_SAID
     said: list[str] = []
     for group, name in GROUPS:
         if group <= left:
-            left -= group | (OPERATORS if group is GROUPS[-1][0] else frozenset())
+            left -= group | (PREFIXES if group is VALUES else frozenset())
             said.append(name)
-    if len(left - OPERATORS) + len(said) > 0:
-        left -= OPERATORS - ({"DOT", "LPAR"} if left <= {"DOT", "LPAR", "ASSIGN"} else frozenset())
-    rank = {kind: index for index, kind in enumerate(ORDER)}
-    for kind in sorted(left, key=lambda kind: (rank.get(kind, len(rank)), kind)):
-        if WORDS[kind] not in said:
-            said.append(WORDS[kind])
+    if left - OPERATORS or said:
+        left -= OPERATORS
+    if said:
+        left -= {END}
+    for kind in sorted(left, key=lambda kind: (RANK.get(kind, len(RANK)), kind)):
+        word = end if kind == END else WORDS[kind]
+        if word not in said:
+            said.append(word)
     return either(said[:MOST]) if said else "something else"
 
 
 def found(token: Token) -> str:
     """How a token that does not fit is called."""
     match token.type:
-        case "_NEWLINE" | "_INDENT" | "_DEDENT" | "$END":
+        case "_NEWLINE" | "_INDENT" | "_DEDENT":
             return WORDS[token.type]
         case "TEXT":
             return "a text"
