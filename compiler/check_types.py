@@ -8,6 +8,7 @@ facts that a handler which resumes there may undo; arms of `anywhere` begin with
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 from typing import Final, assert_never
 
 from flowc.compiler.arms import check_arms, check_match
@@ -96,7 +97,11 @@ class Walk:
     waits: int = NOWHERE
     failures: int = NOWHERE
     _back: dict[Statement, int] = field(default_factory=dict)
-    _dirty: set[Region] = field(default_factory=set)
+    _dirty: set[Arm | Defer] = field(default_factory=set)
+    _order: tuple[str, ...] = ()
+    _numbers: dict[str, int] = field(default_factory=dict)
+    _queue: list[int] = field(default_factory=list)
+    _queued: set[int] = field(default_factory=set)
     _region: Region = ""
     _resumes: list[Wait | None] = field(default_factory=list)
     _asks_before: dict[str, Ask] = field(default_factory=dict)
@@ -107,6 +112,8 @@ class Walk:
     def walk(self, start: str) -> None:
         """The whole flow, from its state `start`."""
         self._undone = tuple(self._undone_by_resuming())
+        self._order = tuple(self.names.states)
+        self._numbers = {name: number for number, name in enumerate(self._order)}
         initial = 0
         for name, of in self.interface.parameters.items():
             initial = self.facts.assigned(initial, name, may_be_none=is_optional(of))
@@ -114,11 +121,12 @@ class Walk:
         for arm in self._anywhere():
             self.entry[arm] = NOWHERE
             self._dirty.add(arm)
-        self._reach(start, initial)
+        if start in self._numbers:
+            self._reach(start, initial)
         self._settle()
         self.expressions.quiet = False
         self.final = True
-        for region in self._regions():
+        for region in (*self.names.states, *self._regions()):
             self._walk_region(region)
 
     # ---------------------------------------------------------------------------------------------------- regions
@@ -126,22 +134,37 @@ class Walk:
     def _anywhere(self) -> Iterable[Arm]:
         return (arm for anywhere in self.names.scope.own.anywhere for arm in anywhere.arms)
 
-    def _regions(self) -> list[Region]:
-        return [*self.names.states, *self._anywhere(), *self._locals]
+    def _regions(self) -> list[Arm | Defer]:
+        """Arms of `anywhere`, and jobs met so far."""
+        return [*self._anywhere(), *self._locals]
 
     def _settle(self) -> None:
-        while self._dirty:
-            for region in self._regions():
-                if region in self._dirty:
-                    self._dirty.discard(region)
-                    self._walk_region(region)
+        """Walks what is dirty until nothing is: states in source order first, because they decide what handlers begin with."""
+        while self._dirty or self._queue:
+            while self._queue:
+                number = heappop(self._queue)
+                self._queued.discard(number)
+                self._walk_region(self._order[number])
+            for region in [each for each in self._regions() if each in self._dirty]:
+                self._dirty.discard(region)
+                self._walk_region(region)
+
+    def _touch(self, region: Region) -> None:
+        """`region` has to be walked again."""
+        if isinstance(region, str):
+            number = self._numbers[region]
+            if number not in self._queued:
+                self._queued.add(number)
+                heappush(self._queue, number)
+        else:
+            self._dirty.add(region)
 
     def _reach(self, region: Region, facts: int) -> None:
         before = self.entry.get(region, NOWHERE)
         after = before & facts
         if after != before or region not in self.entry:
             self.entry[region] = after
-            self._dirty.add(region)
+            self._touch(region)
 
     def _walk_region(self, region: Region) -> None:
         self._region = region
@@ -323,7 +346,7 @@ class Walk:
         before = self._back.get(wait, NOWHERE)
         if before & facts != before:
             self._back[wait] = before & facts
-            self._dirty.add(self._region)
+            self._touch(self._region)
 
     def _if(self, statement: If, facts: int, local: Locals) -> int:
         after, reached = NOWHERE, facts
