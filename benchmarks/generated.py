@@ -97,7 +97,7 @@ state {topic}_menu
 state {topic}_check
   clear {topic}_id
   ask {topic}_id
-    else -> {after}
+    else -> finish
   call {topic} = {topic}_store.get(id: {topic}_id)
     on not_found
       reject {topic}_id "There is no {words} {{{{ {topic}_id }}}}."
@@ -124,7 +124,7 @@ state {topic}_change
   clear {topic}_id, {topic}_due
   ask {topic}_id, {topic}_due
     on cancel -> {topic}_menu
-    else -> {after}
+    else -> finish
   say "Shall I move {{{{ {topic}_id }}}} to {{{{ {topic}_due | date }}}}?"
   listen
     on change {topic}_id, {topic}_due -> {topic}_move

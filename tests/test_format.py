@@ -19,6 +19,29 @@ TESTS = Path(__file__).parent
 SUFFIXES = (".flow", ".chat")
 STRUCTURE = {"_NEWLINE", "_INDENT", "_DEDENT"}
 LOOSE = {"(", ")", "[", "]", "{", "}", ",", ":", ".", "?"}  # what white space may stand before
+PIECES = [
+    "",
+    " ",
+    "\n",
+    "\n  ",
+    "# x\n",
+    '"',
+    '"""',
+    "(",
+    ")",
+    "[",
+    "{",
+    ",",
+    ":",
+    "-",
+    ".",
+    "\r\n",
+    "\t",
+    "say",
+    "{{",
+    "é",
+    "a",
+]
 
 
 def texts(folder: Path) -> list[Path]:
@@ -103,6 +126,31 @@ def test_formatting_keeps_everything_of_an_untidy_file(path: Path, seed: int) ->
 def test_spacing_of_the_author_does_not_matter(path: Path, seed: int) -> None:
     tidy = formatted(source(path))
     assert formatted(source(path, respaced(source(path, tidy), Random(seed)))) == tidy
+
+
+@settings(max_examples=150, deadline=None)
+@given(path=st.sampled_from(SOUND), seed=st.integers(0, 2**32))
+def test_a_broken_file_is_formatted_or_refused(path: Path, seed: int) -> None:
+    """Random edits: where the file still parses its canonical text is one, else it says what is wrong."""
+    broken = source(path, damaged(path.read_text(encoding="utf-8"), Random(seed)))
+    answer = format_source(broken)
+    assert "FLW199" not in {each.code.id for each in answer.diagnostics}
+    if answer.diagnostics:
+        assert answer.text == broken.text
+    else:
+        assert formatted(source(path, answer.text)) == answer.text
+
+
+def damaged(text: str, chance: Random) -> str:
+    """The first lines of `text`, or some from its middle, with characters put in or taken out."""
+    lines = text.splitlines(keepends=True)
+    start = chance.randrange(len(lines))
+    text = "".join((lines[0], *lines[start : start + 30]))
+    for _ in range(chance.choice([1, 1, 2, 5])):
+        at = chance.randrange(len(text) + 1)
+        keep = at if chance.random() < 0.7 else at + chance.randrange(6)
+        text = text[:at] + chance.choice(PIECES) + text[keep:]
+    return text
 
 
 def respaced(text: SourceFile, chance: Random) -> str:
