@@ -10,6 +10,8 @@ from contextlib import asynccontextmanager
 from random import Random, SystemRandom
 from typing import Final, Literal
 
+import anyio
+
 from flowc.runtime.engine.answers import answer_of
 from flowc.runtime.engine.commands import Commands
 from flowc.runtime.engine.errors import Malformed, NotFound, TooLong, Unavailable
@@ -27,7 +29,7 @@ from flowc.runtime.engine.stored import (
     digest_of_event,
 )
 from flowc.runtime.engine.surroundings import Surroundings, Understanding
-from flowc.runtime.engine.sweeper import Sweeper
+from flowc.runtime.engine.sweeper import EVERY_S, Sweeper
 from flowc.runtime.engine.turn import rest_of
 from flowc.runtime.environment import Environment
 from flowc.runtime.errors import StoreUnavailable
@@ -55,7 +57,7 @@ class Engine:
     def __init__(self, around: Surroundings) -> None:
         self._around = around
         self._sessions: OrderedDict[Address, Session] = OrderedDict()
-        self._commands = Commands(around, self._session, self._poke)
+        self._commands = Commands(around, self._session, self.sweep)
         self._sweeper = Sweeper(around, self._commands, self._session)
         self._is_draining = False
 
@@ -72,19 +74,31 @@ class Engine:
         clock: Clock | None = None,
         rng: Random | None = None,
         log: Log = silent,
+        sweep_every_s: float = EVERY_S,
+        drain_s: float = DRAIN_S,
     ) -> AsyncIterator["Engine"]:
         """A running engine; what is not given is opened as `environment` says. Raises what that raises."""
         given = Given(store, services, understanding, clock or LoopClock(), rng or SystemRandom(), log)
         async with surroundings_of(bundle, environment, given) as around:
             engine = cls(around)
             await around.store.delay_overdue(ALL_SHARDS)
-            sweeping = around.start(engine._sweeper.run())
+            around.start(engine._sweeper.run(sweep_every_s))
             try:
                 yield engine
             finally:
-                with around.time.timeout(DRAIN_S):
+                with anyio.move_on_after(drain_s):
                     await engine.drain()
-                sweeping.cancel()
+                around.stop()
+
+    @property
+    def is_quiet(self) -> bool:
+        """Nothing is under way."""
+        is_idle = not any(session.is_running for session in self._sessions.values())
+        return is_idle and not self._commands.is_busy and self._sweeper.is_waiting
+
+    def sweep(self) -> None:
+        """Looks now for what is due, not only when it is time to."""
+        self._sweeper.poke()
 
     # ---------------------------------------------------------------------------------------------------- what comes in
 
@@ -206,7 +220,7 @@ class Engine:
             for watcher in session.watchers:
                 watcher.set()
         while not all(session.is_idle for session in self._sessions.values()) or self._commands.is_busy:
-            await self._around.time.sleep(0.01)
+            await anyio.sleep(0.01)
 
     # ----------------------------------------------------------------------------------------------------------- inside
 
@@ -238,9 +252,6 @@ class Engine:
 
     def _begin(self, unit: Unit) -> None:
         self._commands.begin(unit)
-
-    def _poke(self) -> None:
-        self._sweeper.poke()
 
     async def _loaded(self, conversation: str) -> Loaded:
         try:

@@ -141,7 +141,7 @@ class Performer:
         assert position is not None
         user = position.user.id if isinstance(pending.body, MessageBody) and pending.body.proved else None
         tasks = [
-            self._around.tasks.create_task(
+            asyncio.ensure_future(
                 self._around.caller.read(
                     Call(read.service, read.operation, read.arguments, priority=position.priority, user=user)
                 )

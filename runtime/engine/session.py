@@ -72,6 +72,10 @@ class Session:
         self._woken = False
 
     @property
+    def is_running(self) -> bool:
+        return self._task is not None
+
+    @property
     def is_idle(self) -> bool:
         return self._task is None and self._answers.is_empty and not (self._results or self.watchers)
 

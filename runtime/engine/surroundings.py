@@ -49,10 +49,25 @@ class Surroundings:
     fetch: Callable[[int], Coroutine[None, None, Deployed]]
     tasks: asyncio.TaskGroup
     deployed: dict[int, Deployed] = field(default_factory=dict)
+    running: set[asyncio.Task[None]] = field(default_factory=set)
 
     def start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         """Runs in a task of the engine, which no client can cancel."""
-        return self.tasks.create_task(work)
+        task = self.tasks.create_task(self._guarded(work))
+        self.running.add(task)
+        task.add_done_callback(self.running.discard)
+        return task
+
+    async def _guarded(self, work: Coroutine[None, None, None]) -> None:
+        try:
+            await work
+        except Exception as error:  # noqa: BLE001 - one task's mistake must not stop the others
+            self.log("error", "task failed", {"error": type(error).__name__})
+
+    def stop(self) -> None:
+        """Cancels what is still under way: the store has what was promised."""
+        for task in tuple(self.running):
+            task.cancel()
 
     async def version(self, deployment: int) -> Deployed:
         """The program that a row names; fetched from the store where this server does not have it yet."""

@@ -26,20 +26,29 @@ class Sweeper:
         self._commands = commands
         self._session = session
         self._poked = asyncio.Event()
+        self._is_waiting = False
 
     def poke(self) -> None:
         """Something may be due."""
         self._poked.set()
 
-    async def run(self) -> None:
+    @property
+    def is_waiting(self) -> bool:
+        return self._is_waiting and not self._poked.is_set()
+
+    async def run(self, every_s: float) -> None:
         while True:
             self._poked.clear()
             try:
                 await self.sweep()
             except StoreUnavailable as error:
                 self._around.log("warning", "sweep failed", {"reason": error.reason})
-            with self._around.time.timeout(EVERY_S):
+            except Exception as error:  # noqa: BLE001 - the next sweep may do better; without any, timers never fire
+                self._around.log("error", "sweep failed", {"error": type(error).__name__})
+            self._is_waiting = True
+            with self._around.time.timeout(every_s):
                 await self._poked.wait()
+            self._is_waiting = False
 
     async def sweep(self) -> None:
         """Takes what is due now, as much as there is room for. Raises StoreUnavailable."""
