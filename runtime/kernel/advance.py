@@ -17,7 +17,7 @@ from flowc.runtime.kernel.events import (
 )
 from flowc.runtime.kernel.fault import Fault
 from flowc.runtime.kernel.finish import finish, unchanged
-from flowc.runtime.kernel.leaving import begin, handoff_answered
+from flowc.runtime.kernel.leaving import arguments_of, begin, handoff_answered
 from flowc.runtime.kernel.loaded import LoadedProgram, ReadsWait
 from flowc.runtime.kernel.position import Message, Pending, Position
 from flowc.runtime.kernel.running import Running
@@ -143,6 +143,7 @@ def _begin(loaded: LoadedProgram, before: Position | None, event: Event) -> Step
         running.position = before
     running.set_user(event.user)
     run = running.new_run(loaded.main, None)
+    run.variables = arguments_of(loaded.main, loaded.arguments)
     match event:
         case MessageReceived():
             running.set_message(Message(event.text))

@@ -78,7 +78,7 @@ CallResult = Succeeded | CallFailure
 
 
 class Moment(Struct, frozen=True):
-    """`now` (aware, UTC) is fixed for the turn; `seed` is random bits drawn for the turn, recorded."""
+    """`now` (aware, UTC) is fixed for the turn; `seed` is 63 random bits drawn for the turn, recorded."""
 
     now: datetime
     seed: int

@@ -127,7 +127,7 @@ def _do(running: Running, wait: DoWait) -> int:
     given = {name: value(running.env) for name, value in wait.arguments}
     frame.wait = wait.wait
     run = running.new_run(flow, frame.run.serial)
-    run.variables = _arguments(flow, given)
+    run.variables = arguments_of(flow, given)
     _take_over(running, run, frame.run)
     return begin(running, run)
 
@@ -141,7 +141,7 @@ def begin(running: Running, run: LiveRun) -> int:
     return running.switch(run.flow.entries[start])
 
 
-def _arguments(flow: LoadedFlow, given: Mapping[str, Value]) -> dict[str, Value]:
+def arguments_of(flow: LoadedFlow, given: Mapping[str, Value]) -> dict[str, Value]:
     """Parameters and slots as a run begins. `none` for a slot that cannot be none is no value."""
     variables: dict[str, Value] = {field.name: None for field in flow.flow.takes if is_optional(field.type)}
     for name, value in given.items():

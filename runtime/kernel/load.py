@@ -69,13 +69,16 @@ from flowc.runtime.program import (
     Write,
 )
 from flowc.runtime.types import Choice, Marked, Optional, Text, Type
-from flowc.runtime.values import Shapes, plain_type
+from flowc.runtime.values import Shapes, Value, plain_type
 
 
-def load(program: Program) -> LoadedProgram:
-    """The program as `advance` runs it. Immutable, shared by all conversations."""
+def load(program: Program, *, main: str | None = None, arguments: Mapping[str, Value] | None = None) -> LoadedProgram:
+    """The program as `advance` runs it. Immutable, shared by all conversations.
+
+    With `main` conversations begin with another flow than the bot's, given `arguments`: a test of a called flow."""
     flows = {name: _flow(program, flow) for name, flow in program.flows.items()}
-    return LoadedProgram(program, flows, Shapes(program.records, program.zone, program.currency))
+    shapes = Shapes(program.records, program.zone, program.currency)
+    return LoadedProgram(program, flows, shapes, flows[main or program.main], arguments or {})
 
 
 def _flow(program: Program, flow: Flow) -> LoadedFlow:

@@ -9,7 +9,7 @@ from flowc.runtime.kernel.evaluate import Evaluate
 from flowc.runtime.kernel.texts import TextOf
 from flowc.runtime.program import Flow, PriorityClass, Program, Slot
 from flowc.runtime.types import Type
-from flowc.runtime.values import Shapes
+from flowc.runtime.values import Shapes, Value
 
 if TYPE_CHECKING:
     from flowc.runtime.kernel.running import Running
@@ -200,12 +200,10 @@ class LoadedFlow:
 
 @dataclass(frozen=True, slots=True)
 class LoadedProgram:
-    """`program` is what it was made from."""
+    """`program` is what it was made from; a conversation begins with `main`, which is given `arguments`."""
 
     program: Program
     flows: Mapping[str, LoadedFlow]
     shapes: Shapes
-
-    @property
-    def main(self) -> LoadedFlow:
-        return self.flows[self.program.main]
+    main: LoadedFlow
+    arguments: Mapping[str, Value]

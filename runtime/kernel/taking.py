@@ -79,7 +79,8 @@ def set_before_start(running: Running, run: LiveRun, event: MessageReceived) -> 
     """What the first message says is set before the start state runs."""
     found = event.understood.found
     heard = heard_values(run.flow, found, None, running.loaded.shapes)
-    run.variables.update(passing(running, run, heard))
+    empty = {name: value for name, value in heard.items() if name not in run.variables}
+    run.variables.update(passing(running, run, empty))
     run.said = Said(event.text, said_values(found, heard))
     running.grown = True
 
