@@ -44,6 +44,7 @@ bench: $(INSTALLED)
 
 docs: $(INSTALLED)
 	$(BIN)/typer flowc.cli.main utils docs --name flowc --title "flowc commands" --output docs/commands.md
+	$(BIN)/python scripts/diagnostic_pages.py
 
 # The versions of this virtualenv, for everybody: after a change of the dependencies and a clean install without -c.
 constraints: $(INSTALLED)
