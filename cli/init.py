@@ -13,7 +13,7 @@ from flowc.cli.terminal import BOLD, Stop, Terminal
 
 __all__ = ["init"]
 
-IGNORED = ".flowc/\n"
+IGNORED = ".flowc/\ndist/\n"
 LEFT_OUT = frozenset({"__init__.py", "__pycache__", ".flowc"})
 
 

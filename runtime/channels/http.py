@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from flowc.runtime.channels.bodies import reply_json, turn_json, whereabouts_json
 from flowc.runtime.channels.requests import (
     HandoffBody,
     MessageBody,
@@ -29,7 +30,7 @@ from flowc.runtime.channels.requests import (
 from flowc.runtime.channels.tokens import Caller, Role, Tokens
 from flowc.runtime.engine import Engine
 from flowc.runtime.engine.errors import Malformed, Refusal, TooBusy, TooLong, Unavailable
-from flowc.runtime.engine.message import Accepted, Message, Sent, Turn, Whereabouts
+from flowc.runtime.engine.message import Accepted, Message, Sent, Turn
 from flowc.runtime.kernel.events import User
 from flowc.runtime.program import Program
 from flowc.runtime.values import Shapes
@@ -140,7 +141,7 @@ class Face:
     async def where(self, request: Request, caller: Caller) -> Response:
         conversation = valid_id(request.path_params["id"])
         found = await self._engine.conversation(caller.address(conversation))
-        return answer(200, whereabouts(found, conversation))
+        return answer(200, whereabouts_json(found, conversation))
 
     async def stream(self, request: Request, caller: Caller) -> Response:
         conversation = valid_id(request.path_params["id"])
@@ -189,43 +190,6 @@ def answered(turn: Turn | Accepted, conversation: str) -> Response:
             return answer(202, {"conversation": conversation, "replies": waiting, "state": "working"})
         case Turn():
             return answer(200, turn_json(turn, conversation))
-
-
-def turn_json(turn: Turn, conversation: str) -> dict[str, object]:
-    """A turn as docs/http.md shows it; what is not there is left out."""
-    body: dict[str, object] = {
-        "conversation": conversation,
-        "turn": turn.turn,
-        "version": turn.version,
-        "replies": [reply_json(sent) for sent in turn.replies],
-        "state": turn.state,
-    }
-    optional = {"intent": turn.intent, "outcome": turn.outcome, "duplicate": turn.duplicate, "queued": turn.queued}
-    body.update((key, value) for key, value in optional.items() if value)
-    return body
-
-
-def reply_json(sent: Sent) -> dict[str, object]:
-    """One reply; buttons, images and links only where there are some."""
-    body: dict[str, object] = {"id": sent.id, "text": sent.text}
-    if sent.buttons:
-        body["buttons"] = sent.buttons
-    if sent.images:
-        body["images"] = sent.images
-    if sent.links:
-        body["links"] = sent.links
-    return body
-
-
-def whereabouts(found: Whereabouts, conversation: str) -> dict[str, object]:
-    """Where a conversation is. What it knows is not told here: it may be private."""
-    return {
-        "conversation": conversation,
-        "turn": found.turn,
-        "version": found.version,
-        "state": found.state,
-        "waits": list(found.waits),
-    }
 
 
 def answer(status: int, body: object) -> Response:
