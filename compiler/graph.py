@@ -42,7 +42,19 @@ from flowc.dsl.nodes import (
 if TYPE_CHECKING:
     import networkx as nx
 
-__all__ = ["Edge", "FlowGraph", "Node", "Place", "Wait", "build_graphs", "is_else", "names", "path_between", "reach"]
+__all__ = [
+    "Edge",
+    "FlowGraph",
+    "Node",
+    "Place",
+    "Step",
+    "Wait",
+    "build_graphs",
+    "is_else",
+    "names",
+    "path_between",
+    "reach",
+]
 
 # next, branch, goto: straight on. skip: over an ask or choose that needs no answer; answer: behind one that got it.
 # taken: into an arm of a wait. empty: into the arm of a choose without items. again: from such an arm back to its
@@ -123,6 +135,8 @@ class FlowGraph:
     hub: Place
     handlers: "Handlers"
     reached: frozenset[Node]
+    turn: Mapping[Node, tuple[Node, ...]]
+    repeating: frozenset[Wait]
 
     @property
     def digraph(self) -> "nx.MultiDiGraph[Node]":
@@ -206,6 +220,7 @@ class _Builder:
         self._handlers = _handlers(flow, model)
         self._in: StateDeclaration | Arm = flow.states[flow.start]
         self._asks: dict[str, Ask] = {}
+        self._repeating: list[Wait] = []
 
     def build(self) -> FlowGraph:
         flow = self._flow
@@ -236,6 +251,8 @@ class _Builder:
             self._hub,
             self._handlers,
             frozenset(reach(starts, lambda node: self._edges.get(node, ()))),
+            {node: tuple(to for to, kind in edges if kind in SAME_TURN) for node, edges in self._edges.items()},
+            frozenset(self._repeating),
         )
 
     def _enter(self, place: StateDeclaration | Arm) -> None:
@@ -252,12 +269,15 @@ class _Builder:
 
     def _block(self, body: Block, after: Node, owner: Wait | None) -> None:
         """The edges of `body`, which goes on at `after`. `owner` is the wait in whose arm it stands."""
-        for item in grouped(body, self._model):
-            if isinstance(item, tuple) and len(item) > 1:
-                self._groups[item[0]] = item
+        if sum(isinstance(statement, Call) for statement in body) > 1:
+            for item in grouped(body, self._model):
+                if isinstance(item, tuple) and len(item) > 1:
+                    self._groups[item[0]] = item
         last = len(body) - 1
         for index, statement in enumerate(body):
             self._home[statement] = self._in
+            if isinstance(statement, Listen) and index and isinstance(body[index - 1], Say):
+                self._repeating.append(statement)
             self._statement(statement, after if index == last else body[index + 1], owner)
 
     def _arm(self, source: Statement, arm: Arm, kind: EdgeKind, after: Node, owner: Wait | None) -> None:

@@ -23,6 +23,8 @@ __all__ = ["OVER_BUDGET", "over_budget"]
 
 Graphs = Mapping[str, FlowGraph]
 DEFAULT_MS: Final = 10_000
+REPLIES: Final = frozenset([Say, Reject, Handoff, Listen])
+MEASURED: Final = frozenset([Ask, Choose, Call, Do])
 REPLY: Final = "a reply"
 
 
@@ -75,11 +77,11 @@ def over_budget(model: Model, graphs: Graphs) -> Iterator[Diagnostic]:
     for name in bottom_up(model, graphs):
         graph = graphs[name]
         paths = _Paths(graph, model, summaries)
-        from_start = paths.longest(Key(graph.entry, NOTHING))
+        from_start = paths.longest((graph.entry, NOTHING))
         root = is_root(name, model, calls)
         after: Longest = {}
         begins: list[tuple[Source | None, Longest]] = [
-            (source, paths.longest(Key(source.start, NOTHING))) for source in message_sources(graph, model)
+            (source, paths.longest((source.start, NOTHING))) for source in message_sources(graph, model)
         ]
         begins += [(None, from_start)] if root else []
         begins += list(_behind_flows(graph, model, paths, summaries))
@@ -105,7 +107,7 @@ def _behind_flows(
         for outcome, to in outcome_arms(do, graph, model):
             before = called.after_message.get(outcome)
             if before is not None:
-                yield Source(None, None, do), _joined(before, paths.longest(Key(to, NOTHING)))
+                yield Source(None, None, do), _joined(before, paths.longest((to, NOTHING)))
 
 
 def _limits(model: Model, graphs: Graphs) -> dict[str, Limit]:
@@ -130,25 +132,27 @@ class _Paths:
         self._model = model
         self._summaries = summaries
         self._found: dict[Key, Longest] = {}
+        self._onward: dict[Key, list[Key]] = {}
         self._followers = {call for group in graph.groups.values() for call in group[1:]}
 
     def longest(self, start: Key) -> Longest:
         """The longest path from `start` to each end. Linear over all calls; a cycle is not gone round."""
         pending = [(start, False)]
-        entered: set[Key] = set()
         while pending:
             key, done = pending.pop()
             if done:
                 self._found[key] = self._measured(key)
-            elif key not in self._found and key not in entered:
-                entered.add(key)
+            elif key not in self._onward:
+                self._onward[key] = steps = self._steps(key)
                 pending.append((key, True))
-                pending.extend((following, False) for following, _ in self._steps(key))
+                pending += [(following, False) for following in steps]
         return self._found[start]
 
     def _measured(self, key: Key) -> Longest:
+        node, steps = key[0], self._onward[key]
+        if len(steps) == 1 and type(node) not in MEASURED:
+            return self._found.get(steps[0], {})
         found: Longest = {}
-        node = key.node
         match node:
             case Say() | Reject() | Handoff() | Listen() | Ask() | Choose():
                 found[REPLY] = NONE
@@ -157,32 +161,35 @@ class _Paths:
             case Place():
                 found[REPLY] = NONE
             case Do():
-                called = self._summary(node)
-                if called is not None and REPLY in called.from_start:
-                    found[REPLY] = called.from_start[REPLY]
+                return self._through_flow(node, key)
             case _:
                 pass
-        for following, before in self._steps(key):
-            for end, chain in _joined(before, self._found.get(following, {})).items():
+        for following in steps:
+            for end, chain in self._found.get(following, {}).items():
                 _keep(found, end, chain)
         return {end: self._with(node, chain) for end, chain in found.items()} if isinstance(node, Call) else found
 
-    def _steps(self, key: Key) -> Iterator[tuple[Key, Chain]]:
-        """Where a path goes on without a reply, and what a flow takes on the way."""
-        match key.node:
-            case Say() | Reject() | Handoff() | Listen():
-                return
-            case Do():
-                called = self._summary(key.node)
-                for outcome, to in outcome_arms(key.node, self._graph, self._model):
-                    if called is not None and outcome in called.from_start:
-                        yield Key(to, key.cleared), called.from_start[outcome]
-            case _:
-                for following in onward(key, self._graph):
-                    yield following, NONE
+    def _through_flow(self, do: Do, key: Key) -> Longest:
+        """What the called flow takes to its own first reply, or to an end before it and what comes behind that."""
+        called = self._summaries.get(self._model.called.get(do, ""))
+        if called is None:
+            return {}
+        found: Longest = {REPLY: called.from_start[REPLY]} if REPLY in called.from_start else {}
+        for outcome, to in outcome_arms(do, self._graph, self._model):
+            if outcome in called.from_start:
+                after = self._found.get((to, key[1]), {})
+                for end, chain in _joined(called.from_start[outcome], after).items():
+                    _keep(found, end, chain)
+        return found
 
-    def _summary(self, do: Do) -> Summary | None:
-        return self._summaries.get(self._model.called.get(do, ""))
+    def _steps(self, key: Key) -> list[Key]:
+        """Where a path goes on without a reply."""
+        node, cleared = key
+        if type(node) in REPLIES:
+            return []
+        if isinstance(node, Do):
+            return [(to, cleared) for _, to in outcome_arms(node, self._graph, self._model)]
+        return onward(key, self._graph)
 
     def _with(self, call: Call, chain: Chain) -> Chain:
         operation = self._model.operations.get(call)

@@ -81,17 +81,14 @@ def _ununderstood(
 
 def _waits_behind(say: Say, graph: FlowGraph) -> Iterator[Listen]:
     """The `listen`s that may be the next wait after `say`. A question between them has its own answers."""
-    start = Key(say, NOTHING)
-    seen, pending = {start}, [start]
-    while pending:
-        key = pending.pop(0)
-        if isinstance(key.node, Listen):
-            yield key.node
-            continue
-        for following in onward(key, graph):
-            if following not in seen:
-                seen.add(following)
-                pending.append(following)
+    seen: set[Key] = set()
+    pending: list[Key] = [(say, NOTHING)]
+    for key in pending:
+        if isinstance(key[0], Listen):
+            yield key[0]
+        elif key not in seen:
+            seen.add(key)
+            pending += onward(key, graph)
 
 
 def _intents_of(arms: tuple[Arm, ...], model: Model) -> frozenset[str]:

@@ -7,10 +7,21 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from flowc.compiler.called import callers, has_else, has_silence, is_root, left_to_callers
-from flowc.compiler.graph import SAME_TURN, Edge, FlowGraph, Node, Place, Wait, is_else, names, reach
+from flowc.compiler.graph import (
+    SAME_TURN,
+    Edge,
+    FlowGraph,
+    Node,
+    Place,
+    Step,
+    Wait,
+    is_else,
+    names,
+    path_between,
+    reach,
+)
 from flowc.compiler.model import Model
 from flowc.compiler.rules.places import head, named
-from flowc.compiler.rules.reachability import can_reach
 from flowc.dsl.diagnostic import Code, Diagnostic, Label, Severity
 from flowc.dsl.nodes import Arm, Ask, Choose, Do, Handoff, Listen, Resume, StateDeclaration
 from flowc.dsl.source import Span
@@ -85,19 +96,39 @@ def _imported(name: str, graph: FlowGraph) -> Span:
 
 
 def fallback_never_escalates(model: Model, graphs: Graphs) -> Iterator[Diagnostic]:
-    """FLW502: an `else` from which a user who is never understood never comes to people or to an end. Where nobody does, that is
-    FLW404."""
+    """FLW502: an `else` from which a user who is never understood never comes to people or to an end. Where nobody
+    does, that is FLW404."""
     for graph in graphs.values():
         follow = _misunderstood(graph)
-        good = can_reach(graph, _is_way_out, follow)
-        ending = can_reach(graph, _is_way_out, graph.out)
-        explained: set[Node] = set()
+        good: set[Node] = set()
+        bad: set[Node] = set()
         for wait in graph.waits:
             arm = _else_of(wait, graph)
-            if wait not in graph.reached or wait not in ending or arm is None or arm in good or arm in explained:
+            if wait not in graph.reached or arm is None or arm in good or arm in bad:
                 continue
-            explained.update(reach((arm,), follow))
-            yield never_escalates(arm, wait, graph)
+            found, way_out = _until_way_out(arm, follow, good)
+            if way_out is not None:
+                good.update(path_between(found, way_out))
+                continue
+            bad.update(found)
+            if any(_is_way_out(node) for node in reach((wait,), graph.out)):
+                yield never_escalates(arm, wait, graph)
+
+
+def _until_way_out(
+    arm: Arm, follow: Callable[[Node], list[Edge]], good: set[Node]
+) -> tuple[dict[Node, Step], Node | None]:
+    """The nodes that `arm` leads to, up to the first that is, or leads to, a way out."""
+    found: dict[Node, Step] = {arm: Step(None, None)}
+    pending: list[Node] = [arm]
+    for node in pending:
+        if node in good or _is_way_out(node):
+            return found, node
+        for to, kind in follow(node):
+            if to not in found:
+                found[to] = Step(node, kind)
+                pending.append(to)
+    return found, None
 
 
 def _else_of(wait: Wait, graph: FlowGraph) -> Arm | None:

@@ -6,14 +6,14 @@ the called flow does: whether it may wait, or end, before it has said anything.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from flowc.compiler.called import bottom_up, callers, is_root
-from flowc.compiler.graph import FlowGraph, Node, Place
+from flowc.compiler.graph import Edge, FlowGraph, Node, Place, reach
 from flowc.compiler.model import Model
 from flowc.compiler.rules.places import head, named, way
-from flowc.compiler.rules.turn import NOTHING, Key, Source, message_sources, onward, outcome_arms
+from flowc.compiler.rules.turn import NOTHING, Key, Source, message_sources, outcome_arms, turn_steps
 from flowc.dsl.diagnostic import Code, Diagnostic, Label, Severity
 from flowc.dsl.nodes import Ask, Choose, Do, End, Handoff, Listen, Name, Reject, Resume, Say, StateDeclaration
 from flowc.dsl.source import Span
@@ -22,6 +22,7 @@ __all__ = ["SILENT_TURN", "silent_turn"]
 
 Graphs = Mapping[str, FlowGraph]
 Outcomes = frozenset[str | None]
+WORDS: Final = frozenset([Say, Reject, Handoff, Listen])
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +34,20 @@ class Silence:
     ends_after_message: Outcomes
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Walk:
-    """Every place that was come to without a word, and from where."""
+    """Every place that was come to without a word, with where it goes on, and what messages it began with."""
 
-    before: dict[Key, list[Key]] = field(default_factory=dict)
-    sources: dict[Key, Source] = field(default_factory=dict)
+    steps: Mapping[Key, list[Key]]
+    sources: Mapping[Key, Source]
+
+    def before(self) -> dict[Key, list[Key]]:
+        """The places from which each place is come to."""
+        found: dict[Key, list[Key]] = {key: [] for key in self.steps}
+        for key, following in self.steps.items():
+            for each in following:
+                found[each].append(key)
+        return found
 
 
 def silent_turn(model: Model, graphs: Graphs) -> Iterator[Diagnostic]:
@@ -50,7 +59,7 @@ def silent_turn(model: Model, graphs: Graphs) -> Iterator[Diagnostic]:
         from_start = _walk([(Source(None, None, graph.entry), graph.entry)], graph, model, summaries)
         walk = _walk(list(_begins(graph, model, summaries)), graph, model, summaries)
         summaries[name] = Silence(
-            next((key.node for key in from_start.before if isinstance(key.node, Listen)), None),
+            next((node for node, _ in from_start.steps if isinstance(node, Listen)), None),
             _ends(from_start),
             _ends(walk),
         )
@@ -72,113 +81,79 @@ def _begins(graph: FlowGraph, model: Model, summaries: Mapping[str, Silence]) ->
 
 
 def _walk(begins: list[tuple[Source, Node]], graph: FlowGraph, model: Model, summaries: Mapping[str, Silence]) -> Walk:
-    walk = Walk()
-    pending: list[Key] = []
+    sources: dict[Key, Source] = {}
     for source, node in begins:
-        key = Key(node, NOTHING)
-        if key not in walk.sources:
-            walk.sources[key] = source
-        if key not in walk.before:
-            walk.before[key] = []
-            pending.append(key)
-    at = 0
-    while at < len(pending):
-        key = pending[at]
-        at += 1
-        for following in _silently(key, graph, model, summaries):
-            known = walk.before.get(following)
-            if known is None:
-                walk.before[following] = [key]
-                pending.append(following)
-            else:
-                known.append(key)
-    return walk
+        sources.setdefault((node, NOTHING), source)
+    passed = {name: each.ends_at_once for name, each in summaries.items()}
+    steps: dict[Key, list[Key]] = {}
+    pending = list(sources)
+    for key in pending:
+        if key not in steps:
+            following = [] if _speaks(key[0], graph) else turn_steps(key, graph, model, passed)
+            steps[key] = following
+            pending += following
+    return Walk(steps, sources)
 
 
-def _silently(key: Key, graph: FlowGraph, model: Model, summaries: Mapping[str, Silence]) -> Iterator[Key]:
-    """Where the turn goes from `key` if nothing is said there."""
-    match key.node:
-        case Say() | Reject() | Handoff() | Listen():
-            return
-        case Do():
-            called = summaries.get(model.called.get(key.node, ""))
-            outcomes = called.ends_at_once if called is not None else frozenset()
-            for outcome, to in outcome_arms(key.node, graph, model):
-                if outcome in outcomes:
-                    yield Key(to, key.cleared)
-        case _:
-            yield from onward(key, graph)
+def _speaks(node: Node, graph: FlowGraph) -> bool:
+    """Whether something is said there; a `resume` repeats what stands before its `listen`."""
+    return type(node) in WORDS or (isinstance(node, Resume) and graph.owners.get(node) in graph.repeating)
 
 
 def _ends(walk: Walk) -> Outcomes:
-    return frozenset(key.node.outcome for key in walk.before if isinstance(key.node, Place) and key.node.kind == "end")
+    return frozenset(node.outcome for node, _ in walk.steps if isinstance(node, Place) and node.kind == "end")
 
 
 def _silent_waits(walk: Walk, graph: FlowGraph, summaries: Mapping[str, Silence], model: Model) -> Iterator[Diagnostic]:
-    spoken = _spoken(graph)
-    listening: Node | None = None
-    for key in walk.before:
-        match key.node:
-            case Listen():
-                yield from _reports(key, key.node, walk, graph, each_source=key.node in spoken)
-            case Do():
-                called = summaries.get(model.called.get(key.node, ""))
+    spoken: frozenset[Node] | None = None
+    for key in walk.steps:
+        match key[0]:
+            case Listen() as listen:
+                spoken = _spoken(graph) if spoken is None else spoken
+                yield from _reports(key, listen, walk, each_source=listen in spoken)
+            case Do() as do:
+                called = summaries.get(model.called.get(do, ""))
                 if called is not None and called.waits_at is not None:
-                    yield from _reports(key, key.node, walk, graph, each_source=True)
-            case Place("back"):
-                listening = listening or _wordless(graph)
-                if listening is not None and _is_handler_resume(key, walk, graph):
-                    yield from _reports(key, listening, walk, graph, each_source=True)
+                    yield from _reports(key, do, walk, each_source=True)
+            case Resume() as resume if resume not in graph.owners:
+                listening = _wordless(graph)
+                if listening is not None:
+                    yield from _reports(key, listening, walk, each_source=True)
             case _:
                 pass
 
 
-def _is_handler_resume(key: Key, walk: Walk, graph: FlowGraph) -> bool:
-    return any(isinstance(before.node, Resume) and before.node not in graph.owners for before in walk.before[key])
-
-
 def _wordless(graph: FlowGraph) -> Listen | None:
     """A `listen` that `resume` repeats without a word, because no `say` stands directly before it."""
-    said = {edge.to for node in graph.edges if isinstance(node, Say) for edge in graph.out(node)}
     waits = (wait for wait in graph.waits if isinstance(wait, Listen) and wait in graph.reached)
-    return next((wait for wait in waits if wait not in said), None)
+    return next((wait for wait in waits if wait not in graph.repeating), None)
 
 
 def _spoken(graph: FlowGraph) -> frozenset[Node]:
     """What can be come to behind a word that was said in the same turn, in another state."""
     starts = [edge.to for node in graph.edges if isinstance(node, Say) for edge in graph.out(node)]
-    seen = {Key(node, NOTHING) for node in starts}
-    pending = list(seen)
-    while pending:
-        key = pending.pop()
-        if isinstance(key.node, Listen):
-            continue
-        for following in onward(key, graph):
-            bare = Key(following.node, NOTHING)
-            if bare not in seen:
-                seen.add(bare)
-                pending.append(bare)
-    return frozenset(key.node for key in seen)
+    return frozenset(reach(starts, lambda node: [Edge(to, "next") for to in graph.turn.get(node, ())]))
 
 
-def _reports(key: Key, wait: Node, walk: Walk, graph: FlowGraph, *, each_source: bool) -> Iterator[Diagnostic]:
+def _reports(key: Key, wait: Node, walk: Walk, *, each_source: bool) -> Iterator[Diagnostic]:
     """One report of `wait` where it is always come to without a word, else one for each message that does."""
     paths = _paths(key, walk)
     if each_source:
         for source, path in paths:
-            yield silent_path(source, path, wait, graph)
+            yield silent_path(source, path, wait)
     elif paths:
         yield silent_wait(wait, *paths[0], others=len(paths) - 1)
 
 
 def _paths(key: Key, walk: Walk) -> list[tuple[Source, tuple[Node, ...]]]:
     """The messages from which `key` is come to without a word, each with a shortest way."""
+    befores = walk.before()
     toward: dict[Key, Key | None] = {key: None}
     layer = [key]
     while layer:
         following = []
         for each in layer:
-            for before in walk.before[each]:
+            for before in befores[each]:
                 if before not in toward:
                     toward[before] = each
                     following.append(before)
@@ -189,17 +164,17 @@ def _paths(key: Key, walk: Walk) -> list[tuple[Source, tuple[Node, ...]]]:
             path: list[Node] = []
             at: Key | None = start
             while at is not None:
-                path.append(at.node)
+                path.append(at[0])
                 at = toward[at]
             found.append((walk.sources[start], tuple(path)))
     return sorted(found, key=lambda each: _span(each[0]).start)
 
 
 def _silent_ends(walk: Walk) -> Iterator[Diagnostic]:
-    for key in walk.before:
-        if isinstance(key.node, End):
+    for key in walk.steps:
+        if isinstance(key[0], End):
             source, path = _paths(key, walk)[0]
-            yield silent_end(source, path, key.node)
+            yield silent_end(source, path, key[0])
 
 
 def _span(source: Source) -> Span:
@@ -235,7 +210,7 @@ def _path_note(path: tuple[Node, ...]) -> tuple[str, ...]:
     return (f"the way: {steps}",) if steps else ()
 
 
-def silent_path(source: Source, path: tuple[Node, ...], wait: Node, graph: FlowGraph) -> Diagnostic:
+def silent_path(source: Source, path: tuple[Node, ...], wait: Node) -> Diagnostic:
     word, span = _waiting(wait)
     return Diagnostic(
         SILENT_TURN,

@@ -18,11 +18,8 @@ Cleared = frozenset[str]
 NOTHING: Final[Cleared] = frozenset()
 
 
-class Key(NamedTuple):
-    """A place of the walk."""
-
-    node: Node
-    cleared: Cleared
+# A place of the walk. A plain tuple: walks make one for every line of a flow.
+Key = tuple[Node, Cleared]
 
 
 class Source(NamedTuple):
@@ -56,14 +53,16 @@ def takes_message(arm: Arm, model: Model) -> bool:
     return changes or is_else(arm) or any(names(arm, model, "intent"))
 
 
-def onward(key: Key, graph: FlowGraph) -> Iterator[Key]:
+def onward(key: Key, graph: FlowGraph) -> list[Key]:
     """Where the turn goes from `key` by itself; nowhere from a `do`, whose flow has to be asked."""
     node, cleared = key
+    following = graph.turn.get(node, ())
+    if not cleared and not isinstance(node, Clear | Reject):
+        return [(to, cleared) for to in following]
+    if _surely_asks(node, cleared):
+        following = tuple(edge.to for edge in graph.out(node) if edge.kind in SAME_TURN and edge.kind != "skip")
     after = _cleared_after(node, cleared)
-    for to, kind in graph.out(node):
-        if kind not in SAME_TURN or (kind == "skip" and _surely_asks(node, cleared)):
-            continue
-        yield Key(to, after)
+    return [(to, after) for to in following]
 
 
 def _surely_asks(node: Node, cleared: Cleared) -> bool:
@@ -97,13 +96,13 @@ def passing(order: tuple[str, ...], graphs: Mapping[str, FlowGraph], model: Mode
     found: dict[str, frozenset[str | None]] = {}
     for name in order:
         graph = graphs[name]
-        seen = {Key(graph.entry, NOTHING)}
+        seen: set[Key] = {(graph.entry, NOTHING)}
         pending = list(seen)
         ends: set[str | None] = set()
         while pending:
             key = pending.pop()
-            if isinstance(key.node, Place) and key.node.kind == "end":
-                ends.add(key.node.outcome)
+            if isinstance(key[0], Place) and key[0].kind == "end":
+                ends.add(key[0].outcome)
             for following in turn_steps(key, graph, model, found):
                 if following not in seen:
                     seen.add(following)
@@ -112,12 +111,10 @@ def passing(order: tuple[str, ...], graphs: Mapping[str, FlowGraph], model: Mode
     return found
 
 
-def turn_steps(key: Key, graph: FlowGraph, model: Model, passed: Mapping[str, frozenset[str | None]]) -> Iterator[Key]:
+def turn_steps(key: Key, graph: FlowGraph, model: Model, passed: Mapping[str, frozenset[str | None]]) -> list[Key]:
     """Like `onward`, through the flows that a `do` runs too."""
-    if not isinstance(key.node, Do):
-        yield from onward(key, graph)
-        return
-    outcomes = passed.get(model.called.get(key.node, ""), frozenset())
-    for outcome, to in outcome_arms(key.node, graph, model):
-        if outcome in outcomes:
-            yield Key(to, key.cleared)
+    node, cleared = key
+    if not isinstance(node, Do):
+        return onward(key, graph)
+    outcomes = passed.get(model.called.get(node, ""), frozenset())
+    return [(to, cleared) for outcome, to in outcome_arms(node, graph, model) if outcome in outcomes]
