@@ -26,6 +26,7 @@ STEP: Final = "  "
 OPENING: Final = frozenset("([{")
 CLOSING: Final = frozenset(")]}")
 BLOCK: Final = '"""'
+ALLOWANCE: Final = "# flowc:"  # speaks of the line below, so it stays above it
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +157,8 @@ def _own_lines(text: str, comments: Sequence[Comment], place: Place) -> Iterator
     done = place.done
     for comment in comments:
         column = _column(text, comment.span.start)
-        deepest = min(deepest, bisect_right(place.columns, column) - 1)
+        is_about_next = comment.text.startswith(ALLOWANCE)
+        deepest = place.level if is_about_next else min(deepest, bisect_right(place.columns, column) - 1)
         level = max(place.level, deepest)
         yield Line(level, (), (comment,), _is_gap(text, done, comment.span.start))
         done = comment.span.end
