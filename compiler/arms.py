@@ -150,7 +150,7 @@ def plain_type(literal: Text | BooleanLiteral | IntegerLiteral | NumberLiteral) 
 
 
 def uncovered(match: Match, of: FlowType) -> tuple[str, ...]:
-    """The values of the type that no arm of `match` takes, as an author writes them after `on`; `else` for all others."""
+    """Values of the type that no arm of `match` takes, as written after `on`; `else` for all others."""
     patterns = [pattern for arm in match.arms if arm.when is None for pattern in arm.patterns]
     if any(isinstance(pattern, ElsePattern) for pattern in patterns):
         return ()

@@ -139,7 +139,7 @@ class Walk:
         return [*self._anywhere(), *self._locals]
 
     def _settle(self) -> None:
-        """Walks what is dirty until nothing is: states in source order first, because they decide what handlers begin with."""
+        """Walks what is dirty until nothing is: states first, because they decide what handlers begin with."""
         while self._dirty or self._queue:
             while self._queue:
                 number = heappop(self._queue)

@@ -7,6 +7,7 @@ from typing import Final, TypeVar
 from flowc.compiler.assemble import Passes, assemble
 from flowc.compiler.check_flows import check_flows
 from flowc.compiler.declare import declare, target_of, uses_of
+from flowc.compiler.lost import lost_words
 from flowc.compiler.model import Model
 from flowc.compiler.project import Project
 from flowc.compiler.resolve import UNKNOWN_STATE, resolve
@@ -27,7 +28,7 @@ FOLLOW_LOST_STATES: Final = frozenset(["FLW401", "FLW404", "FLW409", "FLW502"])
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A program, unless there are errors or the project names no main flow; all findings in source order; every source."""
+    """A program, unless there are errors or no main flow; all findings in source order; every source."""
 
     program: Program | None
     diagnostics: tuple[Diagnostic, ...]
@@ -73,7 +74,9 @@ def _checked(project: Project, problems: "Problems") -> Model:
 def _model(project: Project, problems: "Problems") -> Model:
     parsed = parse_all(project, problems)
     files = {path: each.file for path, each in parsed.items()}
-    broken = frozenset(path for path, each in parsed.items() if not each.whole)
+    broken = {
+        path: lost_words(problems.sources[path], each.diagnostics) for path, each in parsed.items() if not each.whole
+    }
     declarations = problems.take(declare(tuple(files.values()), broken))
     signatures = sign(declarations, project, problems.add)
     resolved = resolve(declarations, signatures, problems.add)

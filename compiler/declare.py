@@ -34,12 +34,6 @@ from flowc.dsl.source import Span
 __all__ = ["KINDS", "Declarations", "Scope", "declare", "target_of"]
 
 KINDS: Final = ("timeout", "unavailable", "overloaded", "rejected", "malformed", "unknown")
-EVERYWHERE: Final = frozenset(
-    ["on", "else", "and", "or", "not", "in", "is", "none", "true", "false", "set", "say", "if"]
-)
-AFTER_ON: Final = frozenset(
-    ["silence", "change", "failure", "done", "failed", "returned", "unavailable", "empty", *KINDS]
-)
 BUILT_IN: Final = frozenset(["user", "message", "conversation", "now", "today", "error"])
 
 
@@ -96,13 +90,15 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Declarations:
-    """Scopes by path, and the paths of files with mistakes of layout or syntax."""
+    """Scopes by path; for files that could not be read whole, the words that may have been declarations."""
 
     scopes: Mapping[str, Scope]
-    broken: frozenset[str]
+    broken: Mapping[str, frozenset[str]]
 
 
-def declare(files: Sequence[FlowFile], broken: frozenset[str]) -> tuple[Declarations, tuple[Diagnostic, ...]]:
+def declare(
+    files: Sequence[FlowFile], broken: Mapping[str, frozenset[str]]
+) -> tuple[Declarations, tuple[Diagnostic, ...]]:
     """The scope of every file, with what is declared twice, reserved, or imported in vain."""
     problems: list[Diagnostic] = []
     owns = {file.path: own_names(file, problems.append) for file in files}
@@ -144,10 +140,8 @@ def own_names(file: FlowFile, report: Report) -> Own:
             case StateDeclaration():
                 _add(table.states, declaration.name, declaration, "state", report)
             case IntentDeclaration():
-                _reserved_after_on(declaration.name, report)
                 _add(table.topics, declaration.name, declaration, "intent", report)
             case EventDeclaration():
-                _reserved_after_on(declaration.name, report)
                 _add(table.topics, declaration.name, declaration, "event", report)
             case SlotDeclaration():
                 _reserved(declaration.name, report)
@@ -203,20 +197,8 @@ def unique(names: Iterable[TypedName], kind: str, report: Report) -> None:
 
 
 def _reserved(name: Name, report: Report) -> None:
-    if name.text in EVERYWHERE:
-        report(reserved_name(name, "is a word of the language"))
-    elif name.text in BUILT_IN:
-        report(reserved_name(name, "is built in"))
-
-
-def _reserved_after_on(name: Name, report: Report) -> None:
-    if name.text in EVERYWHERE or name.text in AFTER_ON:
-        report(reserved_name(name, "has a meaning of its own after `on`"))
-
-
-def check_reserved_after_on(name: Name, report: Report) -> None:
-    """Reports `name`, of a failure or an outcome, where `on NAME` would mean something else."""
-    _reserved_after_on(name, report)
+    if name.text in BUILT_IN:
+        report(reserved_name(name))
 
 
 def _twice_named_flows(owns: Mapping[str, Own]) -> Iterable[Diagnostic]:
@@ -237,7 +219,7 @@ def uses_of(file: FlowFile) -> tuple[Use, ...]:
     return file.header.uses if file.header is not None else ()
 
 
-def _scope(own: Own, owns: Mapping[str, Own], broken: frozenset[str], report: Report) -> Scope:
+def _scope(own: Own, owns: Mapping[str, Own], broken: Mapping[str, frozenset[str]], report: Report) -> Scope:
     path = own.file.path
     scope = Scope(
         own,
@@ -246,7 +228,7 @@ def _scope(own: Own, owns: Mapping[str, Own], broken: frozenset[str], report: Re
         {name: (path, each) for name, each in own.topics.items()},
         {name: (path, each) for name, each in own.slots.items()},
         {own.flow: path} if own.flow is not None else {},
-        set(),
+        set(broken.get(path, ())),
         {},
     )
     for use in uses_of(own.file):
@@ -260,7 +242,7 @@ def _scope(own: Own, owns: Mapping[str, Own], broken: frozenset[str], report: Re
             scope.imports.setdefault(name.text, name)
             if not _bring(scope, source, name, report):
                 scope.lost.add(name.text)
-                if target not in broken:
+                if name.text not in broken.get(target, ()):
                     problem = no_such_name(name, use, source)
                     scope.lost.update(edit.replacement for edit in problem.edits)
                     report(problem)
@@ -391,12 +373,10 @@ def import_cycle(use: Use, cycle: Sequence[str]) -> Diagnostic:
     )
 
 
-def reserved_name(name: Name, why: str) -> Diagnostic:
+def reserved_name(name: Name) -> Diagnostic:
     return Diagnostic(
         RESERVED_NAME,
         f"`{name.text}` cannot be used as a name",
-        (Label(name.span, why),),
-        help=f"take a longer one, such as `{name.text}_it`"
-        if name.text in EVERYWHERE
-        else f"take another one, such as `my_{name.text}`",
+        (Label(name.span, "is built in"),),
+        help=f"take another one, such as `my_{name.text}`",
     )

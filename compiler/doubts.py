@@ -35,7 +35,10 @@ class Trail:
 def worded(walk: Walk, start: str) -> Iterable[Diagnostic]:
     """A diagnostic for each doubt of `walk` that has a cause of its own."""
     missed: dict[tuple[str, Path], set[Region]] = {}
+    lost = walk.names.scope.lost
     for doubt in sorted(walk.expressions.doubts, key=lambda each: each.span.start):
+        if doubt.path is not None and doubt.path[0] in lost:
+            continue
         if doubt.path is None:
             yield maybe_none(doubt, None, ())
             continue
@@ -46,6 +49,8 @@ def worded(walk: Walk, start: str) -> Iterable[Diagnostic]:
             yield _worded(walk, doubt, doubt.path, trail(walk, region, bit, start))
         before.add(region)
     for each in walk.not_given:
+        if each.name in lost:
+            continue
         yield result_not_given(walk, each, trail(walk, each.region, walk.facts.has(each.name), start))
 
 

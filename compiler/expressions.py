@@ -1,8 +1,9 @@
 """The type of every expression where it stands, and the mistakes inside it.
 
-The theory: an expression is read under the facts of its place (`flowc.compiler.facts`), so a slot or a `T?` is a `T` where
-something has shown that it has a value. Reading one that may have none is noted as a `Doubt`; the walk over the flow, which knows
-the paths, words it. After a doubt the value counts as there, so that one cause is reported once.
+The theory: an expression is read under the facts of its place (`flowc.compiler.facts`), so a slot or a `T?` is a `T`
+where something has shown that it has a value. Reading one that may have none is noted as a `Doubt`; the walk over
+the flow, which knows the paths, words it. After a doubt the value counts as there, so that one cause is reported
+once.
 """
 
 from collections.abc import Callable, Mapping, Sequence

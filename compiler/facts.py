@@ -1,8 +1,8 @@
 """What is certain at one point of a flow, as the bits of one integer, and what a condition shows.
 
-There is a bit for `x has a value`, for `the path x.y is not none`, and for `the slot x certainly has no value`. Facts of two ways
-that meet are the bits of both (`&`). `NOWHERE` has every bit: it is the fact set of a place that nothing reaches, so all that is
-said about such a place is silent, and meeting it changes nothing.
+There is a bit for `x has a value`, for `the path x.y is not none`, and for `the slot x certainly has no value`.
+Facts of two ways that meet are the bits of both (`&`). `NOWHERE` has every bit: it is the fact set of a place that
+nothing reaches, so all that is said about such a place is silent, and meeting it changes nothing.
 """
 
 from dataclasses import dataclass, field

@@ -1,7 +1,7 @@
 """The functions and the filters of the language: what they take and what comes out.
 
-A signature is a function of the types of the arguments, each without `?` and mark. It answers the type of the result, or a
-sentence that says what it takes.
+A signature is a function of the types of the arguments, each without `?` and mark. It answers the type of the
+result, or a sentence that says what it takes.
 """
 
 from collections.abc import Callable, Mapping, Sequence

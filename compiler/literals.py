@@ -1,4 +1,5 @@
-"""Whether a literal, where it stands in a flow, is a value of a type: the check that the runtime makes on values from outside."""
+"""Whether a literal, where it stands in a flow, is a value of a type: the check that the runtime makes on values from
+outside."""
 
 from decimal import Decimal
 from functools import lru_cache

@@ -1,7 +1,7 @@
 """The checked model: every name resolved, every type known. What the rules, the graph and `lower` read.
 
-Facts about nodes are side tables keyed by node (nodes hash by identity). What could not be resolved was reported once; the
-node is in `Model.unknown`, or its type is `Unknown`, and every later pass is silent about it.
+Facts about nodes are side tables keyed by node (nodes hash by identity). What could not be resolved was reported
+once; the node is in `Model.unknown`, or its type is `Unknown`, and every later pass is silent about it.
 """
 
 from collections.abc import Mapping
@@ -49,15 +49,15 @@ __all__ = [
     "SlotModel",
 ]
 
-# A variable is whatever `set`, `call`, `do`, `choose` or `gives` declares. A local is a name of the arm or text around it:
-# `error`, a failure, an event, the x of `on done x`, the item of a `for` or of `show`, the new value in a slot's `check`, a
-# parameter in an operation's own lines.
+# A variable is whatever `set`, `call`, `do`, `choose` or `gives` declares. A local is a name of the arm or text around
+# it: `error`, a failure, an event, the x of `on done x`, the item of a `for` or of `show`, the new value in a slot's
+# `check`, a parameter in an operation's own lines.
 NameKind = Literal["slot", "variable", "parameter", "local", "builtin"]
 
 # What the name after `on` is. `failure`: a declared failure of the operation; `kind`: timeout, unavailable, overloaded,
-# rejected, malformed, unknown (also `on unknown` of `anywhere` and of a job); `any_failure`: `on failure` of `anywhere`;
-# `job_failed`: `on failed` of a `defer`; `outcome`: of a `do`; `empty`: of a `choose`; the others: of a `handoff`.
-# Whether the operation can have that failure or kind is FLW603's to say: look in `OperationModel.outcomes`.
+# rejected, malformed, unknown (also `on unknown` of `anywhere` and of a job); `any_failure`: `on failure` of
+# `anywhere`; `job_failed`: `on failed` of a `defer`; `outcome`: of a `do`; `empty`: of a `choose`; the others: of a
+# `handoff`. Whether the operation can have that failure or kind is FLW603's to say: look in `OperationModel.outcomes`.
 PatternKind = Literal[
     "intent", "event", "failure", "kind", "any_failure", "job_failed", "outcome", "empty", "returned", "unavailable"
 ]
@@ -95,8 +95,9 @@ class EventModel:
 
 @dataclass(frozen=True, slots=True)
 class OperationModel:
-    """`policy` has every default filled in. `outcomes` is the closed set beside ok: declared failures in source order, then kinds
-    in the order of the language reference. `failures` has one entry for each `fails` name, so a name may be there twice."""
+    """`policy` has every default filled in. `outcomes` is the closed set beside ok: declared failures in source order,
+    then kinds in the order of the language reference. `failures` has one entry for each `fails` name, so a name may
+    be there twice."""
 
     service: str
     name: str
@@ -126,11 +127,11 @@ class ServiceModel:
 class FlowModel:
     """One flow with everything in its reach, own or imported.
 
-    `variables` has every slot, parameter and variable with its type; a slot's is its declared type (that it may have no value yet
-    is not in it), a variable's has `?` where some assignment may be none. `outcomes` are the ways it ends beside a plain `end`: its
-    `end NAME`s in source order, and `handoff` where it, or a flow it calls without an arm for that, hands off without arms.
-    `broken` tells that its file had mistakes of layout or syntax, so that something may be missing in it: findings in such
-    files by rules about absence are dropped by `compile`.
+    `variables` has every slot, parameter and variable with its type; a slot's is its declared type (that it may have
+    no value yet is not in it), a variable's has `?` where some assignment may be none. `outcomes` are the ways it
+    ends beside a plain `end`: its `end NAME`s in source order, and `handoff` where it, or a flow it calls without an
+    arm for that, hands off without arms. `broken` tells that its file had mistakes of layout or syntax, so that
+    something may be missing in it: findings in such files by rules about absence are dropped by `compile`.
     """
 
     name: str
@@ -168,12 +169,12 @@ class AskFacts:
 class Model:
     """A project, checked. `flows` by name, in order of path; `bot` names the main flow and what it reaches with `do`.
 
-    `types`: of every expression where it stands, so a slot that may have no value there reads as `T?`.
-    `names`: of every reference; what is looked up is `reference.name`.
-    `operations`, `called`, `patterns`: absent for nodes that are in `unknown`.
-    `asks`: every `ask`. `services` of the whole project by name; `records` with those behind `user`, `message`,
-    `conversation`, `error`, results of flows (`FLOW.gives`), events and failures.
-    `unknown`: nodes whose name did not resolve: Goto, Resume, MoveState, Call, Defer, Do, NamePattern, Reference, FieldAccess, Ask …
+    `types`: of every expression where it stands, so a slot that may have no value there reads as `T?`. `names`: of
+    every reference; what is looked up is `reference.name`. `operations`, `called`, `patterns`: absent for nodes that
+    are in `unknown`. `asks`: every `ask`. `services` of the whole project by name; `records` with those behind
+    `user`, `message`, `conversation`, `error`, results of flows (`FLOW.gives`), events and failures. `unknown`:
+    nodes whose name did not resolve: Goto, Resume, MoveState, Call, Defer, Do, NamePattern, Reference, FieldAccess,
+    Ask …
     """
 
     project: "Project"

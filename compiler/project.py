@@ -1,7 +1,8 @@
 """The set of sources that are checked together, and the one place where the compiler reads files.
 
-A project is a folder with `flowc.toml`; a single file without one is a project of that file and what it imports. Paths are
-relative to the folder, with `/`. The shipped library is read from the package and has paths that begin with `std/`.
+A project is a folder with `flowc.toml`; a single file without one is a project of that file and what it imports.
+Paths are relative to the folder, with `/`. The shipped library is read from the package and has paths that begin
+with `std/`.
 """
 
 from collections.abc import Mapping
@@ -82,7 +83,8 @@ class Project:
 
 
 def open_project(place: Path) -> Project:
-    """The project that `place`, a folder or a file, belongs to: of the nearest `flowc.toml` upwards. Raises ProjectError."""
+    """The project that `place`, a folder or a file, belongs to: of the nearest `flowc.toml` upwards. Raises
+    ProjectError."""
     at = place.resolve()
     if not at.exists():
         raise ProjectError(f"`{place}` does not exist; give a folder with `{SETTINGS}`, or a `.flow` file")

@@ -1,7 +1,8 @@
-"""Every name in the bodies of flows: states, intents and events, operations, flows, slots; and which variables there are.
+"""Every name in the bodies of flows: states, intents and events, operations, flows, slots; and which variables there
+are.
 
-References inside expressions wait for `check_types`, which knows what is local where. A name that does not resolve is reported
-once and its node is `unknown`.
+References inside expressions wait for `check_types`, which knows what is local where. A name that does not resolve
+is reported once and its node is `unknown`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,7 +15,6 @@ from flowc.compiler.declare import (
     Declarations,
     Report,
     Scope,
-    check_reserved_after_on,
     duplicate_wait,
 )
 from flowc.compiler.model import OperationModel, PatternKind, ServiceModel, SlotModel
@@ -198,7 +198,7 @@ def _outcomes(statement: Do, resolved: Resolved, report: Report) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Inside:
-    """Where in a flow a statement stands: the locals in sight, in an arm of a job or not, and the waits of its state."""
+    """Where a statement stands: the locals in sight, in an arm of a job or not, and the waits of its state."""
 
     locals: Locals
     waits: dict[tuple[str, str], Span]
@@ -281,7 +281,6 @@ class Resolver:
                 self._arms(arms, inside, "handoff")
             case End(outcome):
                 if outcome is not None:
-                    check_reserved_after_on(outcome, self.report)
                     self.names.outcomes.setdefault(outcome.text)
             case _:
                 assert_never(statement)
@@ -341,7 +340,7 @@ class Resolver:
         operation = service.operations.get(call.operation.text)
         if operation is None:
             self.resolved.unknown.add(call)
-            if service.declaration.span.path not in self.declarations.broken:
+            if call.operation.text not in self.declarations.scopes[service.declaration.span.path].lost:
                 self.report(unknown_operation(call.operation, service))
             return None
         self.resolved.used.add(operation.declaration)
@@ -357,7 +356,7 @@ class Resolver:
         if name.text in self.names.states:
             return
         self.resolved.unknown.add(node)
-        if self.names.scope.path not in self.declarations.broken:
+        if name.text not in self.names.scope.lost:
             self.report(unknown_state(name, self.names))
 
     def _slot(self, name: Name, node: object) -> SlotModel | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final, assert_never
 
-from flowc.compiler.declare import KINDS, Declarations, Report, Scope, check_reserved_after_on, unique
+from flowc.compiler.declare import KINDS, Declarations, Report, Scope, unique
 from flowc.compiler.model import EventModel, IntentModel, OperationModel, ServiceModel, SlotModel
 from flowc.compiler.project import Project
 from flowc.compiler.settings import unknown_adapter
@@ -30,10 +30,9 @@ from flowc.compiler.types import (
     plain,
 )
 from flowc.dsl.diagnostic import Code, Diagnostic, Edit, Label, Severity
-from flowc.dsl.mistakes import MISSING_PROPERTY
 from flowc.dsl.nodes import (
-    Chunk,
     ChoiceType,
+    Chunk,
     EventDeclaration,
     Example,
     ExampleSlot,
@@ -49,8 +48,8 @@ from flowc.dsl.nodes import (
     RangeType,
     ServiceDeclaration,
     SlotDeclaration,
-    TypedName,
     TypeDeclaration,
+    TypedName,
     TypeNode,
 )
 from flowc.dsl.source import Span
@@ -282,17 +281,13 @@ class ServiceSigner:
         for line in operation.fails:
             path = line.when_path.steps if line.when_path is not None else None
             for failure in line.failures:
-                check_reserved_after_on(failure.name, self.report)
                 fields = self.reader.fields(self.path, failure.fields)
                 found.append(Failure(failure.name.text, fields, line.status, path, line.when_equals))
         return found
 
     def _complete(self, operation: Operation) -> None:
-        """Reports an http operation without a request, and a place of its path that is no parameter."""
-        if self.service.adapter.text != "http":
-            return
-        if operation.request is None:
-            self.report(missing_request(operation))
+        """Reports a place of an http operation's path that is no parameter."""
+        if self.service.adapter.text != "http" or operation.request is None:
             return
         names = [parameter.name.text for parameter in operation.parameters]
         for part in operation.request.path.parts:
@@ -388,16 +383,6 @@ def duplicate_operation(operation: Operation, first: Operation) -> Diagnostic:
     from flowc.compiler.declare import duplicate
 
     return duplicate(operation.name, first.name, "operation")
-
-
-def missing_request(operation: Operation) -> Diagnostic:
-    verb = "GET" if operation.kind == "read" else "POST"
-    return Diagnostic(
-        MISSING_PROPERTY,
-        f"the http operation `{operation.name.text}` has no method and path",
-        (Label(operation.name.span, "where is it?"),),
-        help=f'add a line such as `{verb} "/{operation.name.text}"` under it',
-    )
 
 
 def unknown_place(place: "re.Match[str]", within: Span, operation: Operation, names: list[str]) -> Diagnostic:

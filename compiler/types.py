@@ -1,7 +1,8 @@
 """Types at compile time: those of the runtime, and two that exist only here.
 
-`Unknown` is the type of whatever an earlier mistake is about: everything about it is silent. `NoneType` is the type of the
-literal `none`. A type with `?` and a mark is always `Optional(Marked(T))`, so that one look tells whether it may be none.
+`Unknown` is the type of whatever an earlier mistake is about: everything about it is silent. `NoneType` is the type
+of the literal `none`. A type with `?` and a mark is always `Optional(Marked(T))`, so that one look tells whether it
+may be none.
 """
 
 from typing import Final

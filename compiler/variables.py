@@ -1,7 +1,8 @@
 """The types of variables that nothing declares: what all their assignments agree on.
 
-Each assigned value is typed as if everything it reads were there, so `?` comes from the walk over the flow (`check_types`), not from
-here. A value that reads a variable without a type yet is looked at again in the next round.
+Each assigned value is typed as if everything it reads were there, so `?` comes from the walk over the flow
+(`check_types`), not from here. A value that reads a variable without a type yet is looked at again in the next
+round.
 """
 
 from collections.abc import Mapping

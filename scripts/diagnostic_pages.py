@@ -1,4 +1,4 @@
-"""Writes the examples of docs/diagnostics from the folders of tests/diagnostics; `--check` only says whether they are current.
+"""Writes the examples of docs/diagnostics from the folders of tests/diagnostics; `--check` only compares.
 
 The prose of a page is what stands between its severity and its first heading of the second level; that is kept. A page
 begins with its prose: a code without a page is named, and no page is made for it.

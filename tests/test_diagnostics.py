@@ -90,9 +90,8 @@ def test_every_code_has_a_page_and_every_page_a_code() -> None:
 
 
 def test_pages_show_the_folders() -> None:
-    run = subprocess.run(
-        [sys.executable, ROOT / "scripts" / "diagnostic_pages.py", "--check"], capture_output=True, text=True, check=False
-    )
+    script = ROOT / "scripts" / "diagnostic_pages.py"
+    run = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
 
 
