@@ -95,7 +95,7 @@ async def talking(
 
 
 class View:
-    """Prints answers: for a person on a terminal, plain lines in a pipe, or JSON. A reply with an id is printed once."""
+    """Prints answers: for a person on a terminal, plain lines in a pipe, or JSON. What has an id is printed once."""
 
     def __init__(self, terminal: Terminal, *, json: bool) -> None:
         self.terminal = terminal

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from flowc.compiler.project import Project
     from flowc.dsl.diagnostic import Diagnostic
     from flowc.dsl.source import SourceFile
-    from flowc.runtime.kernel import LoadedProgram
+    from flowc.runtime.kernel import Asking, LoadedProgram
+    from flowc.runtime.kernel.events import Understood
     from flowc.runtime.program import Program
 
 __all__ = ["run_tests"]
@@ -136,8 +138,16 @@ def with_main(loaded: "LoadedProgram", script: "Script") -> "LoadedProgram":
 
 
 def classifier(program: "Program") -> "Understand":
-    """The exact examples of the bot's intents and the values of its slots, as `flowc serve` understands them."""
-    raise Stop("understanding")
+    """What messages mean by the bot's examples and the values of its slots, as `flowc serve` understands them first."""
+    from flowc.runtime.understanding.port import Heard
+    from flowc.runtime.understanding.rules import Rules
+
+    rules = Rules(program)
+
+    def understand(text: str, asking: "Asking", now: datetime) -> "Understood":
+        return rules.hear(Heard(text, now), asking)
+
+    return understand
 
 
 def failure_text(played: "Played", source: "SourceFile", terminal: Terminal) -> str:
