@@ -9,6 +9,7 @@ from flowc.compiler.declare import DUPLICATE_NAME, Declarations, Report
 from flowc.compiler.model import EventModel, FlowModel, IntentModel, Model, ServiceModel
 from flowc.compiler.project import Project
 from flowc.compiler.resolve import FlowNames, Resolved
+from flowc.compiler.settings import key_span, no_main_flow, no_such_service
 from flowc.compiler.signatures import Signatures
 from flowc.compiler.types import TEXT, FlowType, NoneType, optional
 from flowc.dsl.diagnostic import Diagnostic, Label
@@ -33,6 +34,7 @@ def assemble(project: Project, files: Mapping[str, FlowFile], passes: Passes, re
     """The model of the whole project."""
     flows = {name: _flow(names, passes) for name, names in passes.resolved.flows.items()}
     main = _main(project, files, flows)
+    _check_settings(project, files, main, passes, report)
     bot = _reached(main, flows, passes.resolved)
     return Model(
         project=project,
@@ -96,6 +98,25 @@ def _main(project: Project, files: Mapping[str, FlowFile], flows: Mapping[str, F
     if file is None or not isinstance(file.header, FlowHeader):
         return None
     return file.header.name.text if file.header.name.text in flows else None
+
+
+def _check_settings(
+    project: Project, files: Mapping[str, FlowFile], main: str | None, passes: Passes, report: Report
+) -> None:
+    """Reports a main flow that is none, and services that are configured and not declared."""
+    settings, source = project.settings, project.settings_file
+    if settings is None or source is None:
+        return
+    file = files.get(project.main or "")
+    if main is None and not (file is not None and file.path in passes.declarations.broken):
+        flows = [path for path, each in files.items() if isinstance(each.header, FlowHeader)]
+        report(no_main_flow(source, settings.bot.main, flows, is_there=file is not None))
+    declared = {service.name for service in passes.signatures.services.values()}
+    for environment, each in settings.environments.items():
+        for name in each.services:
+            if name not in declared and not passes.declarations.broken:
+                span = key_span(source, ("environments", environment, "services", name))
+                report(no_such_service(span, name, declared))
 
 
 def _reached(main: str | None, flows: Mapping[str, FlowModel], resolved: Resolved) -> tuple[str, ...]:

@@ -5,9 +5,11 @@ The text is read by tomllib and checked by pydantic; neither says where a key is
 
 import re
 import tomllib
+from collections.abc import Iterable
 from typing import Annotated, Final, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from flowc.compiler.suggest import nearest
 from flowc.dsl.diagnostic import Code, Diagnostic, Edit, Label, Severity
@@ -42,6 +44,15 @@ class Bot(Table):
     locales: tuple[str, ...] = ("en",)
     zone: str = "UTC"
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] | None = None
+
+    @field_validator("zone")
+    @classmethod
+    def _known_zone(cls, zone: str) -> str:
+        try:
+            ZoneInfo(zone)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"no time zone `{zone}`; give one such as `Europe/Berlin`") from error
+        return zone
 
 
 class HttpUnderstanding(Table):
@@ -138,7 +149,7 @@ def read_settings(source: SourceFile) -> tuple[Settings | None, tuple[Diagnostic
         for fault in faults
         if fault["type"] != "missing" or not _misspelled(fault["loc"], extra)
     )
-    kept = _without(table, [fault["loc"] for fault in faults if fault["type"] == "extra_forbidden"])
+    kept = _without(table, [fault["loc"] for fault in faults if fault["type"] != "missing"])
     try:
         return Settings.model_validate(kept), found
     except ValidationError:
@@ -198,20 +209,18 @@ def _fault(source: SourceFile, path: tuple[str, ...], kind: str, message: str) -
     if kind == "extra_forbidden":
         return _unknown_key(span, path)
     if kind == "missing":
+        where = f"`[{'.'.join(path[:-1])}]`" if len(path) > 1 else "the file"
+        written = f"`{path[-1]} = …`" if len(path) > 1 else f"`[{path[-1]}]`"
         return Diagnostic(
             UNKNOWN_SETTING,
             f"the setting `{spelled}` is missing",
             (Label(span, "it belongs here"),),
-            help=f"add `{path[-1]} = …` to `[{'.'.join(path[:-1]) or path[-1]}]`",
+            help=f"add {written} to {where}",
         )
-    sentence = SENTENCES.get(kind) or message.removeprefix("Value error, ").removeprefix("Input should be ")
-    return Diagnostic(
-        UNKNOWN_SETTING, f"the setting `{spelled}` {_sentence(kind, sentence)}", (Label(span, "this value"),)
-    )
-
-
-def _sentence(kind: str, sentence: str) -> str:
-    return sentence if kind in SENTENCES else f"is not as it has to be: {sentence.replace(chr(39), '`')}"
+    if kind in SENTENCES:
+        return Diagnostic(UNKNOWN_SETTING, f"the setting `{spelled}` {SENTENCES[kind]}", (Label(span, "this value"),))
+    why = message.removeprefix("Value error, ").replace("Input should be", "it has to be").replace("'", "`")
+    return Diagnostic(UNKNOWN_SETTING, f"the setting `{spelled}` cannot have this value", (Label(span, why),))
 
 
 def _unknown_key(span: Span, path: tuple[str, ...]) -> Diagnostic:
@@ -248,6 +257,27 @@ def unknown_adapter(span: Span, adapter: str, known: tuple[str, ...]) -> Diagnos
         (Label(span, "nobody provides it"),),
         help=f"did you mean `{near}`?" if near else f"there are {', '.join(f'`{name}`' for name in known)}",
         edits=(Edit(span, near),) if near else (),
+    )
+
+
+def no_main_flow(source: SourceFile, main: str, known: Iterable[str], *, is_there: bool) -> Diagnostic:
+    span = key_span(source, ("bot", "main"))
+    near = nearest(main, known)
+    return Diagnostic(
+        UNKNOWN_SETTING,
+        f"`{main}` is no flow" if is_there else f"there is no file `{main}`",
+        (Label(span, "the main flow of the bot"),),
+        help=f"did you mean `{near}`?" if near else "give the path of the main flow, relative to this file",
+    )
+
+
+def no_such_service(span: Span, name: str, known: Iterable[str]) -> Diagnostic:
+    near = nearest(name, known)
+    return Diagnostic(
+        UNKNOWN_SETTING,
+        f"no flow declares a service named `{name}`",
+        (Label(span, "nothing to configure"),),
+        help=f"did you mean `{near}`?" if near else "remove it, or declare the service",
     )
 
 
