@@ -111,13 +111,13 @@ class Walk:
 
     def walk(self, start: str) -> None:
         """The whole flow, from its state `start`."""
-        self._undone = tuple(self._undone_by_resuming())
         self._order = tuple(self.names.states)
         self._numbers = {name: number for number, name in enumerate(self._order)}
         initial = 0
         for name, of in self.interface.parameters.items():
             initial = self.facts.assigned(initial, name, may_be_none=is_optional(of))
         self.expressions.quiet = True
+        self._undone = tuple(self._undone_by_resuming())
         for arm in self._anywhere():
             self.entry[arm] = NOWHERE
             self._dirty.add(arm)
@@ -231,6 +231,7 @@ class Walk:
         """Names that arms of `anywhere` which resume clear or set: the name, whether it is cleared, whether it may be
         none then."""
         yield from ((name, True, True) for name, _ in self.undoing_arms())
+        inside = {each.source: each.locals for each in self.names.assignments}
         for arm in self._anywhere():
             statements = tuple(statements_of(arm.body))
             if not any(isinstance(each, Resume) for each in statements):
@@ -238,7 +239,8 @@ class Walk:
             for statement in statements:
                 match statement:
                     case Set(name, value):
-                        yield name.text, False, not isinstance(value, LITERAL_KINDS)
+                        of = self.expressions.type_of(value, At(0, inside.get(statement, {})))
+                        yield name.text, False, is_optional(of)
                     case Call(target=Name() as name):
                         operation = self.resolved.operations.get(statement)
                         yield name.text, False, operation is None or is_optional(operation.result or UNKNOWN)
@@ -576,8 +578,6 @@ class Walk:
             if (facts | self.expressions.assumed) & needed != needed:
                 self.not_given.append(NotGiven(name, end.span, self._region))
 
-
-LITERAL_KINDS: Final = (BooleanLiteral,)
 
 # ------------------------------------------------------------------------------------------------------- diagnostics
 

@@ -22,6 +22,7 @@ from flowc.compiler.types import (
     FlowType,
     Unknown,
     fits,
+    is_optional,
     merged,
     optional,
     plain,
@@ -81,7 +82,7 @@ def _item(found: Sequence[FlowType]) -> FlowType | None:
 def _sum(found: Sequence[FlowType]) -> FlowType | None:
     if not isinstance(found[0], ListOf):
         return UNKNOWN if isinstance(found[0], Unknown) else None
-    item = plain(found[0].item)
+    item = found[0].item if is_optional(found[0].item) else plain(found[0].item)
     if isinstance(item, Integer):
         return INTEGER
     return NUMBER if is_number(item) else item if item == MONEY else None
@@ -90,7 +91,8 @@ def _sum(found: Sequence[FlowType]) -> FlowType | None:
 def _extreme(found: Sequence[FlowType]) -> FlowType | None:
     if len(found) == 1:
         item = found[0].item if isinstance(found[0], ListOf) else found[0]
-        return optional(item) if isinstance(found[0], ListOf | Unknown) and is_ordered(plain(item)) else None
+        ordered = is_ordered(plain(item)) and not is_optional(item)
+        return optional(item) if isinstance(found[0], ListOf | Unknown) and ordered else None
     both = merged(found[0], found[1])
     return both if both is not None and (is_ordered(both) or isinstance(both, Unknown)) else None
 
@@ -153,7 +155,8 @@ def _join(found: Sequence[FlowType]) -> FlowType | None:
     if isinstance(found[0], Unknown):
         return TEXT
     separated = len(found) < 2 or fits(found[1], TEXT)
-    return TEXT if separated and isinstance(found[0], ListOf) and is_printable(found[0].item) else None
+    of = found[0].item if isinstance(found[0], ListOf) else None
+    return TEXT if separated and of is not None and is_printable(of) and not is_optional(of) else None
 
 
 # The first argument is the value before the bar. `default` also takes a value that may be none, so it is not here.
