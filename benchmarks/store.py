@@ -1,7 +1,7 @@
 """Durable units a second of the SQLite store: 100,000 live conversations with random ids, 64 units at a time, full sync.
 
-Each unit is a turn with everything: a position of 600 bytes, a journal row, a command, a silence timer; the unit after it settles the
-command, so that the table of outstanding ones stays as it would. `python benchmarks/store.py [--profile]`.
+Each unit is a turn: a position of 600 bytes, a journal row, a silence timer, and a command, which the conversation's next turn settles. With
+`--backlog` no command is settled, as while a backend is down. `python benchmarks/store.py [--backlog] [--profile]`.
 """
 
 import argparse
@@ -68,28 +68,36 @@ async def fill(store: SqliteStore, conversations: int) -> list[Row]:
     return rows
 
 
-async def work(store: SqliteStore, rows: list[Row], seconds: float, at_a_time: int) -> tuple[int, list[float], float]:
+async def work(
+    store: SqliteStore, rows: list[Row], seconds: float, at_a_time: int, backlog: bool
+) -> tuple[int, list[float], float]:
     """Units committed, how long each took, and the seconds."""
-    keys: dict[Address, CommandKey] = {}
     latencies: list[float] = []
     until = time.perf_counter() + seconds
 
+    async def turn(at: int, settles: CommandKey | None, key: CommandKey | None) -> None:
+        began = time.perf_counter()
+        (outcome,) = await store.commit([unit_of(rows[at], store.clock.now_ms(), settles, key)])
+        latencies.append(time.perf_counter() - began)
+        assert isinstance(outcome, Committed), outcome
+        rows[at] = outcome.row
+
     async def one(lane: int) -> None:
-        while (began := time.perf_counter()) < until:
+        while time.perf_counter() < until:
             at = random.randrange(lane, len(rows), at_a_time)  # each lane has its own conversations
-            row = rows[at]
             key = CommandKey(os.urandom(16).hex())
-            (outcome,) = await store.commit([unit_of(row, store.clock.now_ms(), keys.get(row.address), key)])
-            assert isinstance(outcome, Committed), outcome
-            rows[at], keys[row.address] = outcome.row, key
-            latencies.append(time.perf_counter() - began)
+            await turn(at, None, key)
+            if not backlog:
+                await turn(at, key, None)
 
     began = time.perf_counter()
     await asyncio.gather(*(one(lane) for lane in range(at_a_time)))
     return len(latencies), latencies, time.perf_counter() - began
 
 
-async def measure(seconds: float, conversations: int, at_a_time: int, folder: Path, profile: cProfile.Profile | None) -> None:
+async def measure(
+    seconds: float, conversations: int, at_a_time: int, backlog: bool, folder: Path, profile: cProfile.Profile | None
+) -> None:
     async with sqlite_store(folder / "bench.db") as store:
         began = time.perf_counter()
         rows = await fill(store, conversations)
@@ -97,7 +105,7 @@ async def measure(seconds: float, conversations: int, at_a_time: int, folder: Pa
         groups, busy_s, cpu = store.figures.groups, store.figures.busy_s, time.process_time()
         if profile:
             profile.enable()
-        units, latencies, took = await work(store, rows, seconds, at_a_time)
+        units, latencies, took = await work(store, rows, seconds, at_a_time, backlog)
         if profile:
             profile.disable()
         cuts = statistics.quantiles(latencies, n=100)
@@ -115,12 +123,17 @@ def main() -> None:
     options.add_argument("--seconds", type=float, default=8)
     options.add_argument("--conversations", type=int, default=100_000)
     options.add_argument("--at-a-time", type=int, default=64)
+    options.add_argument("--backlog", action="store_true")
     options.add_argument("--profile", action="store_true")
-    options.add_argument("--folder", type=Path, default=None, help="where the file is made; its disk is what is measured")
+    options.add_argument(
+        "--folder", type=Path, default=None, help="where the file is made; its disk is what is measured"
+    )
     chosen = options.parse_args()
     profile = cProfile.Profile() if chosen.profile else None
     with tempfile.TemporaryDirectory(dir=chosen.folder) as folder:
-        asyncio.run(measure(chosen.seconds, chosen.conversations, chosen.at_a_time, Path(folder), profile))
+        asyncio.run(
+            measure(chosen.seconds, chosen.conversations, chosen.at_a_time, chosen.backlog, Path(folder), profile)
+        )
     if profile:
         pstats.Stats(profile).sort_stats("tottime").print_stats(25)
 

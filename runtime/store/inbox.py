@@ -104,11 +104,8 @@ def _digest_of(connection: apsw.Connection, found: Standing, incarnation: int, t
     return b""
 
 
-def first_number(connection: apsw.Connection, address: Address, shard: int) -> int | None:
-    number: int | None = connection.execute(
-        "SELECT min(number) FROM inbox WHERE shard = ? AND address = ?", (shard, address)
-    ).get
-    return number
+def has_any(connection: apsw.Connection, address: Address, shard: int) -> bool:
+    return bool(connection.execute("SELECT 1 FROM inbox WHERE shard = ? AND address = ?", (shard, address)).fetchone())
 
 
 def takeable(connection: apsw.Connection, address: Address, number: int, shard: int) -> Incoming | None:

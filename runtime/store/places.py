@@ -35,12 +35,13 @@ class Standing(NamedTuple):
     journal: int
     taken: int
     recent: bytes
-    waiting: int | None  # the first number of the inbox
+    waiting: int  # whether the inbox has anything
 
 
+# EXISTS, not `min(number)`: this SQLite has STAT4 and would plan anew for each value bound to that (13 µs).
 _STANDING = """
 SELECT place, address, incarnation, turn, at_ms, deployment, jobs, ended, erased, look_ms, journal, taken, recent,
-  (SELECT min(number) FROM inbox WHERE shard = ?2 AND address = ?3)
+  EXISTS (SELECT 1 FROM inbox WHERE shard = ?2 AND address = ?3)
 FROM conversation WHERE place = ?1"""
 
 

@@ -106,11 +106,8 @@ def _source(
             recent = Recent() if isinstance(found, int) else Recent(found.recent)
             if event.kind in REMEMBERED and recent.find(event.hash) is not None:
                 return Lost("known")
-            if isinstance(found, int):
-                waiting = inbox.first_number(connection, address, shard)
-            else:
-                waiting = found.waiting
-            if waiting is not None and not awaited:
+            waits = inbox.has_any(connection, address, shard) if isinstance(found, int) else found.waiting
+            if waits and not awaited:
                 return inbox.put_behind(connection, event, unit.holder, now_ms)
             return _taken(event, None)
         case FromInbox(number):
@@ -170,8 +167,8 @@ def _write(
     _commands(connection, unit, home, shard, now_ms)
     _dead(connection, unit, shard, at_ms)
     sends = unit.pushes and outgoing.push(connection, base.address, shard, previous, unit.holder, now_ms)
-    waiting = True if isinstance(found, int) else found.waiting is not None
-    return Committed(row, _next(connection, unit, taken, shard, now_ms) if waiting else None, sends)
+    waits = True if isinstance(found, int) else found.waiting
+    return Committed(row, _next(connection, unit, taken, shard, now_ms) if waits else None, sends)
 
 
 def _row(unit: Unit, at_ms: int, recent: Recent) -> Row:

@@ -151,7 +151,7 @@ class Writer:
         self._scheduled = False
         group = self._take()
         if not group:
-            self._finish(loop, group, 0.0)
+            self._finish(loop, group)
         elif self._thread is not None:
             self._busy = True
             self._groups.put((loop, group))
@@ -160,7 +160,7 @@ class Writer:
             if took >= SLOW_S:
                 self._thread = Thread(target=self._work, name="flowc-store-writer", daemon=True)
                 self._thread.start()
-            self._finish(loop, group, took)
+            self._finish(loop, group)
 
     def _take(self) -> list[Job[object]]:
         """The next group: at most one unit a conversation, the order kept."""
@@ -184,12 +184,11 @@ class Writer:
     def _work(self) -> None:
         while (item := self._groups.get()) is not None:
             loop, group = item
-            took = self._commit(group)
-            loop.call_soon_threadsafe(self._finish, loop, group, took)
+            self._commit(group)
+            loop.call_soon_threadsafe(self._finish, loop, group)
 
-    def _finish(self, loop: asyncio.AbstractEventLoop, group: list[Job[object]], took: float) -> None:
+    def _finish(self, loop: asyncio.AbstractEventLoop, group: list[Job[object]]) -> None:
         self._busy = False
-        self.figures.busy_s += took
         for job in group:
             asked = job.asked
             assert asked is not None
@@ -204,19 +203,21 @@ class Writer:
     # ------------------------------------------------------------------------------------------- in the writer's thread
 
     def _commit(self, group: list[Job[object]]) -> float:
-        """Answers each job. How long it took, in seconds."""
+        """Answers each job. How long the commit or the checkpoint after it took, the longer one, in seconds."""
         began = self.timer()
         try:
             self._transact(group)
-            self._checkpoint()
         except StoreError as error:  # it cannot be opened
             self._answer(group, error if isinstance(error, StoreUnavailable) else StoreUnavailable(str(error)))
         except DISK as error:
             self._drop()
             self._answer(group, StoreUnavailable(str(error)))
+        committed = self.timer()
+        self._checkpoint()
         self.figures.groups += 1
         self.figures.jobs += len(group)
-        return self.timer() - began
+        self.figures.busy_s += self.timer() - began
+        return max(committed - began, self.timer() - committed)
 
     def _transact(self, group: list[Job[object]]) -> None:
         """The group in one transaction, or one by one where one of them is bad. Raises what the disk did, with
@@ -260,11 +261,11 @@ class Writer:
 
     def _checkpoint(self) -> None:
         """Copies the log into the file when it is long. Its failure is not that of the commits before it."""
-        if self._log_pages < self._checkpoint_at:
+        if self._connection is None or self._log_pages < self._checkpoint_at:
             return
         self.figures.checkpoints += 1
         try:
-            pages, copied = self._connected().wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            pages, copied = self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
         except DISK:
             self._drop()
             return
