@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from time import time_ns
 from typing import Self, TypeVar
 
 import anyio
@@ -19,6 +18,7 @@ from flowc.runtime.errors import StoreUnavailable
 from flowc.runtime.kernel.events import CommandKey
 from flowc.runtime.program import PriorityClass
 from flowc.runtime.store import chain, commands, inbox, loads, operating, outgoing, timers
+from flowc.runtime.store.clock import SystemClock
 from flowc.runtime.store.file import DISK, FileLock, connect_reading, lock
 from flowc.runtime.store.port import CLASSES, Clock
 from flowc.runtime.store.rows import (
@@ -59,17 +59,6 @@ from flowc.runtime.store.writer import Figures, Job, Writer
 T = TypeVar("T")
 
 UNIT_BYTES = 512  # what a unit's columns take beside its bodies
-
-
-class SystemClock:
-    """The machine's clock, kept from going back."""
-
-    def __init__(self) -> None:
-        self._latest_ms = 0
-
-    def now_ms(self) -> int:
-        self._latest_ms = max(self._latest_ms, time_ns() // 1_000_000)
-        return self._latest_ms
 
 
 class SqliteStore:

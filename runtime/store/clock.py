@@ -1,0 +1,14 @@
+"""The clock of a store that lives in this process: the machine's."""
+
+from time import time_ns
+
+
+class SystemClock:
+    """The machine's clock, kept from going back."""
+
+    def __init__(self) -> None:
+        self._latest_ms = 0
+
+    def now_ms(self) -> int:
+        self._latest_ms = max(self._latest_ms, time_ns() // 1_000_000)
+        return self._latest_ms
