@@ -88,7 +88,7 @@ async def talking(
 
         yield StubTalk(Playing(program, load(program), classifier(program)))
         return
-    from flowc.runtime.engine import Engine
+    from flowc.runtime import Engine
 
     async with Engine.open(program, environment_of(project, env)) as engine:
         yield LiveTalk(engine, program, conversation or f"chat-{secrets.token_hex(4)}")

@@ -72,6 +72,9 @@ def explained(fault: Exception) -> tuple[str, str | None, int]:
     """The sentence, the help and the exit code of `fault`. Raises it on, if FLOWC_TRACEBACK is set."""
     from flowc.runtime.errors import FlowcError
 
+    fault = only_one(fault)
+    if isinstance(fault, Stop):
+        return fault.message, fault.help, fault.code
     if isinstance(fault, FlowcError):
         return str(fault), getattr(fault, "help", None), USAGE
     if os.environ.get("FLOWC_TRACEBACK"):
@@ -82,6 +85,13 @@ def explained(fault: Exception) -> tuple[str, str | None, int]:
         "please report it with the command, this line, and the output under FLOWC_TRACEBACK=1",
         USAGE,
     )
+
+
+def only_one(fault: Exception) -> Exception:
+    """The one error in a group of one: what fails in a task comes in a group."""
+    while isinstance(fault, ExceptionGroup) and len(fault.exceptions) == 1:
+        fault = fault.exceptions[0]
+    return fault
 
 
 def last_place(fault: Exception) -> str:

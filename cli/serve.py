@@ -88,10 +88,10 @@ def run(
     """Run the engine and its server until it is told to stop."""
     import anyio
 
+    from flowc.runtime import Engine
     from flowc.runtime.channels.http import http_app
     from flowc.runtime.channels.server import serve as serve_app
     from flowc.runtime.channels.tokens import Tokens
-    from flowc.runtime.engine import Engine
     from flowc.runtime.telemetry import log_to
 
     where = "http://{}:{}".format(*listening.getsockname()[:2])
@@ -104,4 +104,5 @@ def run(
         async with Engine.open(program, environment, log=log) as engine:
             await serve_app(http_app(engine, program, Tokens(tokens)), listening, started)
 
-    anyio.run(main, backend_options={"use_uvloop": True})
+    with listening:
+        anyio.run(main, backend_options={"use_uvloop": True})

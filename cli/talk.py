@@ -10,7 +10,7 @@ from flowc.cli.terminal import Stop
 
 if TYPE_CHECKING:
     from flowc.compiler.play import Playing
-    from flowc.runtime.engine import Engine
+    from flowc.runtime import Engine
     from flowc.runtime.engine.message import Sent, Turn
     from flowc.runtime.kernel.events import Reply
     from flowc.runtime.program import Program
@@ -67,7 +67,7 @@ class LiveTalk:
         return self._answer(await self._engine.open_conversation(self._conversation), 0.0)
 
     async def say(self, text: str) -> Answer:
-        from flowc.runtime.engine import Message
+        from flowc.runtime import Message
 
         began = time.monotonic()
         turn = await self._engine.handle(Message(self._conversation, text))

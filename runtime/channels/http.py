@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from flowc.runtime import Engine
 from flowc.runtime.channels.bodies import reply_json, turn_json, whereabouts_json
 from flowc.runtime.channels.requests import (
     HandoffBody,
@@ -28,7 +29,6 @@ from flowc.runtime.channels.requests import (
     valid_id,
 )
 from flowc.runtime.channels.tokens import Caller, Role, Tokens
-from flowc.runtime.engine import Engine
 from flowc.runtime.engine.errors import Malformed, Refusal, TooBusy, TooLong, Unavailable
 from flowc.runtime.engine.message import Accepted, Message, Sent, Turn
 from flowc.runtime.kernel.events import User
