@@ -5,7 +5,7 @@ and the hub from which `anywhere` interrupts. An edge says by its kind whether t
 lies on it. `networkx` is loaded only where an algorithm needs it.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, assert_never
 
@@ -226,12 +226,14 @@ class _Builder:
         flow = self._flow
         for state in flow.states.values():
             self._enter(state)
-            self._block(state.body, Place("bottom"), None)
-            self._edge(state, state.body[0], "next")
+            bottom = Place("bottom")
+            self._block(state.body, bottom, None)
+            self._edge(state, _begin(state.body, bottom), "next")
         for arm in flow.anywhere:
             self._enter(arm)
-            self._block(arm.body, Place("bottom"), None)
-            self._edge(arm, arm.body[0], "next")
+            bottom = Place("bottom")
+            self._block(arm.body, bottom, None)
+            self._edge(arm, _begin(arm.body, bottom), "next")
             if not any(names(arm, self._model, "any_failure", "kind")):
                 self._edge(self._hub, arm, "handler")
         entry = flow.states[flow.start]
@@ -283,7 +285,7 @@ class _Builder:
     def _arm(self, source: Statement, arm: Arm, kind: EdgeKind, after: Node, owner: Wait | None) -> None:
         self._home[arm] = self._in
         self._edge(source, arm, kind)
-        self._edge(arm, arm.body[0], "next")
+        self._edge(arm, _begin(arm.body, after), "next")
         self._block(arm.body, after, owner)
 
     def _statement(self, statement: Statement, after: Node, owner: Wait | None) -> None:
@@ -392,7 +394,7 @@ class _Builder:
 
     def _if(self, statement: If, after: Node, owner: Wait | None) -> None:
         for branch in statement.branches:
-            self._edge(statement, branch.body[0], "branch")
+            self._edge(statement, _begin(branch.body, after), "branch")
             self._block(branch.body, after, owner)
         if statement.branches[-1].condition is not None:
             self._edge(statement, after, "next")
@@ -429,6 +431,11 @@ class _Builder:
             self._edge(resume, Place("back"), "resume")
         if resume.then is not None:
             self._goto(resume, resume.then.text, "bound")
+
+
+def _begin(body: Sequence[Statement], after: Node) -> Node:
+    """Where a block begins. One that could not be read is empty: control goes on behind it."""
+    return body[0] if body else after
 
 
 def left_open(call: Call | Defer, model: Model) -> tuple[bool, bool]:

@@ -67,7 +67,7 @@ def _guarded(node: Node, to: Node, name: str, step: int) -> bool:
     for branch in node.branches:
         if branch.condition is None:
             return False
-        if branch.body[0] is to:
+        if branch.body and branch.body[0] is to:
             return any(_compares(each, name, holds) for each in _conjuncts(branch.condition))
         if _compares(branch.condition, name, fails):
             return True
