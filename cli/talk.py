@@ -165,8 +165,9 @@ class StubTalk:
         ]
 
     async def later(self) -> AsyncIterator[dict[str, object]]:
-        for nothing in ():
-            yield nothing
+        none: tuple[dict[str, object], ...] = ()
+        for reply in none:
+            yield reply
 
 
 def simulated_reply(reply: "Reply") -> dict[str, object]:

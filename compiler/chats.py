@@ -289,7 +289,7 @@ class Reading:
         operation = self.operation(node.service, node.operation)
         if operation is None:
             return None
-        results = []
+        results: list[tuple[CallResult, int]] = []
         for outcome in node.outcomes:
             match outcome:
                 case StubAnswer(value, after):

@@ -13,6 +13,7 @@ idempotency key is answered from the ledger and adds no line. Each service can b
 
 import argparse
 import asyncio
+import copy
 import json
 import os
 from collections.abc import Awaitable, Callable
@@ -29,7 +30,7 @@ from starlette.routing import Route
 PORTS = {"orders": 8801, "crm": 8802, "tickets": 8803}
 HANG_S = 60.0
 
-ORDERS = {
+ORDERS: dict[str, dict[str, Any]] = {
     "AB123456": {"id": "AB123456", "status": "shipped", "eta": "2026-12-01"},
     "AB123457": {"id": "AB123457", "status": "open", "eta": None},
     "AB123458": {"id": "AB123458", "status": "delivered", "eta": None},
@@ -88,7 +89,7 @@ class Backends:
 
     ledger: Ledger
     behaviour: dict[str, Behaviour] = field(default_factory=lambda: {name: Behaviour() for name in PORTS})
-    orders: dict[str, dict[str, Any]] = field(default_factory=lambda: {key: dict(order) for key, order in ORDERS.items()})
+    orders: dict[str, dict[str, Any]] = field(default_factory=lambda: copy.deepcopy(ORDERS))
 
     def get_order(self, request: Request, body: Any) -> tuple[int, Any]:
         order = self.orders.get(request.path_params["id"])

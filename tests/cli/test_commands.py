@@ -234,7 +234,7 @@ def test_too_little_coverage_fails(bot: Path) -> None:
     assert "no chat has not_found of track.orders.get in order_support" in ran.out
 
 
-# ------------------------------------------------------------------------------------------- explain, graph, build, chat
+# ------------------------------------------------------------------------------------------ explain, graph, build, chat
 
 
 def test_explain_shows_a_page() -> None:
