@@ -4,7 +4,7 @@ An unreachable state is one mistake, whatever only it leads to; a statement that
 follows it.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, TypeVar
 
 from flowc.compiler.called import callers, is_root
@@ -205,16 +205,17 @@ def unreachable_statement(statement: Statement, before: Statement) -> Diagnostic
 
 
 def falls_off(state: StateDeclaration, graph: FlowGraph) -> Diagnostic:
-    last = state.body[-1]
     return Diagnostic(
         NO_WAY_OUT,
         f"state `{state.name.text}` does not say what happens next",
-        (
-            Label(state.name.span, "control falls off its end"),
-            Label(head(last), _why_it_goes_on(last), secondary=True),
-        ),
+        (Label(state.name.span, "control falls off its end"), *_why(state.body)),
         help="end it with `-> STATE`, `end` or `handoff`",
     )
+
+
+def _why(body: Sequence[Statement]) -> tuple[Label, ...]:
+    """Where a block goes on; nothing of a block that could not be read."""
+    return tuple(Label(head(last), _why_it_goes_on(last), secondary=True) for last in body[-1:])
 
 
 def _why_it_goes_on(statement: Statement) -> str:
@@ -231,10 +232,7 @@ def handler_falls_off(arm: Arm) -> Diagnostic:
     return Diagnostic(
         NO_WAY_OUT,
         "this handler of `anywhere` does not say what happens next",
-        (
-            Label(arm.head_span, "control falls off its end"),
-            Label(head(arm.body[-1]), _why_it_goes_on(arm.body[-1]), secondary=True),
-        ),
+        (Label(arm.head_span, "control falls off its end"), *_why(arm.body)),
         help="end it with `resume`, `-> STATE`, `end` or `handoff`",
     )
 
