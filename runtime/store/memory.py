@@ -238,10 +238,7 @@ class MemoryStore:
             JournalRow(base.address, number, unit.turn, unit.deployment, unit.wait, unit.ended, unit.cause, entry),
             digest,
         )
-        if unit.pushes:
-            sends = _push(one, unit.holder, now_ms)
-        else:
-            sends = False
+        sends = unit.pushes and _push(one, unit.holder, now_ms)
         one.journal.append(turn)
         self._scanned.append((base.address, turn))
         if unit.settles is not None:
@@ -463,6 +460,8 @@ class MemoryStore:
                 if not row.ended and not row.erased:
                     waits.setdefault((row.deployment, row.wait, CLASSES.index(row.priority)), []).append(row.at_ms)
             for command in one.commands.values():
+                if command.incarnation not in one.rows:
+                    continue  # its conversation forgot it
                 deployment = one.rows[command.incarnation].deployment
                 key = (deployment, command.place, CLASSES.index(command.priority))
                 jobs.setdefault(key, []).append(command.created_ms)

@@ -78,7 +78,7 @@ def _refused(
 ) -> Lost | None:
     base = unit.base
     if isinstance(found, int):
-        return Lost("turn") if base.turn else None
+        return Lost("turn") if base.turn else (None if unit.settles is None else Lost("settled"))
     if found.erased:
         return Lost("erased")
     if retired is not None:
