@@ -2,13 +2,15 @@
 
     python flows/order_support/backends.py --ledger /tmp/ledger.jsonl
 
-Every effect is a line of the ledger, written and synced before the answer, so that the ledger says what really happened. A repeated
-idempotency key is answered from the ledger and adds no line. Each service can be made slow or failing while it runs:
+Every effect is a line of the ledger, written and synced before the answer, so that the ledger says what really
+happened. A repeated idempotency key is answered from the ledger and adds no line. Each service can be made slow or
+failing while it runs:
 
     curl -X PUT http://127.0.0.1:8802/control -d '{"mode": "fail"}'
     curl -X PUT http://127.0.0.1:8801/control -d '{"delay_ms": 700}'
 
-`mode` is `ok`, `fail` (503), `hang` (no answer for a minute), `lose` (does it, then drops the connection) or `nonsense`.
+`mode` is `ok`, `fail` (503), `hang` (no answer for a minute), `lose` (does it, then drops the connection) or
+`nonsense`.
 """
 
 import argparse
@@ -19,18 +21,20 @@ import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 PORTS = {"orders": 8801, "crm": 8802, "tickets": 8803}
 HANG_S = 60.0
 
-ORDERS: dict[str, dict[str, Any]] = {
+Body = dict[str, str]
+
+ORDERS: dict[str, dict[str, str | None]] = {
     "AB123456": {"id": "AB123456", "status": "shipped", "eta": "2026-12-01"},
     "AB123457": {"id": "AB123457", "status": "open", "eta": None},
     "AB123458": {"id": "AB123458", "status": "delivered", "eta": None},
@@ -55,7 +59,7 @@ class Ledger:
     """What was done, by idempotency key, in a file of JSON lines that outlives the process."""
 
     path: Path | None
-    answers: dict[str, tuple[int, Any]] = field(default_factory=dict)
+    answers: dict[str, tuple[int, object]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.path is not None and self.path.exists():
@@ -64,7 +68,7 @@ class Ledger:
                 if entry["key"]:
                     self.answers[entry["key"]] = (entry["status"], entry["answer"])
 
-    def once(self, key: str, effect: str, subject: str, status: int, answer: Any) -> tuple[int, Any]:
+    def once(self, key: str, effect: str, subject: str, status: int, answer: object) -> tuple[int, object]:
         """The answer of the first request with this key; records the effect if this is the first."""
         if key and key in self.answers:
             return self.answers[key]
@@ -89,13 +93,13 @@ class Backends:
 
     ledger: Ledger
     behaviour: dict[str, Behaviour] = field(default_factory=lambda: {name: Behaviour() for name in PORTS})
-    orders: dict[str, dict[str, Any]] = field(default_factory=lambda: copy.deepcopy(ORDERS))
+    orders: dict[str, dict[str, str | None]] = field(default_factory=lambda: copy.deepcopy(ORDERS))
 
-    def get_order(self, request: Request, body: Any) -> tuple[int, Any]:
+    def get_order(self, request: Request, body: Body) -> tuple[int, object]:
         order = self.orders.get(request.path_params["id"])
         return (200, order) if order else (404, {"error": "no such order"})
 
-    def cancel_order(self, request: Request, body: Any) -> tuple[int, Any]:
+    def cancel_order(self, request: Request, body: Body) -> tuple[int, object]:
         identifier = request.path_params["id"]
         key = request.headers.get("idempotency-key", "")
         if key in self.ledger.answers:
@@ -107,11 +111,11 @@ class Backends:
             return 409, {"error": "it has left the warehouse"}
         return self.ledger.once(key, "cancel", identifier, 200, order)
 
-    def get_customer(self, request: Request, body: Any) -> tuple[int, Any]:
+    def get_customer(self, request: Request, body: Body) -> tuple[int, object]:
         identifier = request.path_params["id"]
         return 200, CUSTOMERS.get(identifier, {"id": identifier, "name": identifier, "tier": "standard"})
 
-    def create_ticket(self, request: Request, body: Any) -> tuple[int, Any]:
+    def create_ticket(self, request: Request, body: Body) -> tuple[int, object]:
         key = request.headers.get("idempotency-key", "")
         return self.ledger.once(key, "ticket", body.get("subject", ""), 201, f"T-{self.ledger.tickets + 1}")
 
@@ -134,7 +138,7 @@ class Backends:
         return change
 
     def answering(
-        self, name: str, act: Callable[[Request, Any], tuple[int, Any]]
+        self, name: str, act: Callable[[Request, Body], tuple[int, object]]
     ) -> Callable[[Request], Awaitable[Response]]:
         async def respond(request: Request) -> Response:
             behaviour = self.behaviour[name]
@@ -143,7 +147,7 @@ class Backends:
                 return JSONResponse({"error": "out of order"}, 503)
             if behaviour.mode == "hang":
                 await asyncio.sleep(HANG_S)
-            body = json.loads(await request.body() or b"null")
+            body = json.loads(await request.body() or b"{}")
             status, answer = act(request, body)
             if behaviour.mode == "lose":
                 return DroppedConnection()
@@ -160,7 +164,7 @@ class DroppedConnection(Response):
     def __init__(self) -> None:
         super().__init__(b"", headers={"content-length": "512"})
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"512")]})
         await send({"type": "http.response.body", "body": b'{"id":', "more_body": True})
         raise asyncio.CancelledError

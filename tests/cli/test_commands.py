@@ -7,23 +7,21 @@ from pathlib import Path
 import pytest
 from command import Ran, flowc
 
-KEYS = set(
-    [
-        "code",
-        "name",
-        "severity",
-        "message",
-        "file",
-        "line",
-        "column",
-        "end_line",
-        "end_column",
-        "help",
-        "notes",
-        "related",
-        "fix",
-    ]
-)
+KEYS = {
+    "code",
+    "name",
+    "severity",
+    "message",
+    "file",
+    "line",
+    "column",
+    "end_line",
+    "end_column",
+    "help",
+    "notes",
+    "related",
+    "fix",
+}
 BROKEN = 'flow shop 1.0.0\n\nstate start\n  say "Hello"\n  -> nowhere\n'
 COMMANDS = ["init", "check", "fmt", "test", "chat", "serve", "explain", "graph", "build", "doctor"]
 
