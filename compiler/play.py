@@ -340,7 +340,10 @@ class Playing:
             self.feed(CommandDone(self.moment(), due.key, due.result))
 
     def pass_time(self, until: datetime) -> None:
-        """Time passes; what is due on the way happens, in order."""
+        """Time passes; what is due on the way happens, in order. Before the beginning the clock is just set."""
+        if self.position is None:
+            self.now = until
+            return
         while True:
             coming = [*self.timers.values(), *(job.at for job in self.jobs)]
             at = min((each for each in coming if each <= until and each > self.now), default=None)
