@@ -3,23 +3,26 @@
 import re
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 from golden import compare
 
+from flowc.compiler.chats import script_chats
 from flowc.compiler.codes import all_codes
-from flowc.compiler.compile import Outcome, check_project
+from flowc.compiler.compile import Outcome, compile_project
 from flowc.compiler.project import Project
-from flowc.dsl.diagnostic import INTERNAL_ERROR
+from flowc.dsl.diagnostic import INTERNAL_ERROR, sort
 from flowc.dsl.edits import apply_edits
+from flowc.dsl.parse import parse_chat
 from flowc.dsl.render import render_text
+from flowc.dsl.source import SourceFile
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = Path(__file__).parent / "diagnostics"
 PAGES = ROOT / "docs" / "diagnostics"
-# A fault of ours cannot be shown by a flow; what is said of `.chat` files and of versions has its own tests.
+# A fault of ours cannot be shown by a flow.
 ELSEWHERE = {INTERNAL_ERROR.id}
 
 
@@ -50,7 +53,17 @@ each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.path.na
 
 
 def checked(case: Case, which: str) -> Outcome:
-    return check_project(Project.of_texts(case.texts(which)))
+    """What is found in the flows, and in the chats where the flows are sound."""
+    texts = case.texts(which)
+    outcome = compile_project(Project.of_texts(texts))
+    chats = {path: SourceFile(path, text) for path, text in texts.items() if path.endswith(".chat")}
+    if outcome.program is None or not chats:
+        return outcome
+    found = [*outcome.diagnostics]
+    for source in chats.values():
+        parsed = parse_chat(source)
+        found.extend((*parsed.diagnostics, *script_chats(parsed.file, outcome.program)[1]))
+    return replace(outcome, diagnostics=sort(found), sources={**outcome.sources, **chats})
 
 
 @each_case
