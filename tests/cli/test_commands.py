@@ -8,19 +8,8 @@ import pytest
 from command import Ran, flowc
 
 KEYS = {
-    "code",
-    "name",
-    "severity",
-    "message",
-    "file",
-    "line",
-    "column",
-    "end_line",
-    "end_column",
-    "help",
-    "notes",
-    "related",
-    "fix",
+    *("code", "name", "severity", "message", "file", "line", "column", "end_line", "end_column"),
+    *("help", "related", "fix"),
 }
 BROKEN = 'flow shop 1.0.0\n\nstate start\n  say "Hello"\n  -> nowhere\n'
 COMMANDS = ["init", "check", "fmt", "test", "chat", "serve", "explain", "graph", "build", "doctor"]
@@ -277,10 +266,10 @@ def test_build_refuses_flows_with_errors(bot: Path) -> None:
 
 
 def test_chat_with_made_up_backends_in_a_pipe(bot: Path) -> None:
-    ran = flowc("chat", "--stub", folder=bot, stdin="track my order\nAB123456\n/state\n/after 30m\n")
+    ran = flowc("chat", "--stub", folder=bot, stdin="cancel my order\nAB123456\n/state\n/why\n/after 30m\n")
     assert ran.code == 0, ran
     assert "What is your order number?" in ran.out
-    assert "order_support/anything_else.listen" in ran.out
+    assert "order_support/cancel.listen" in ran.out
     assert "order_id = 'AB123456'" in ran.out
 
 
