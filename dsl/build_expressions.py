@@ -1,7 +1,7 @@
 """Grammar to nodes: values, expressions, texts and types. Each method is named after its rule and takes its parts."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal, cast
 
@@ -92,6 +92,7 @@ class ExpressionRules:
     report: Callable[[Diagnostic], None]
     parse_part: ParsePart
     templates: bool = True
+    lost_at: list[int] = field(default_factory=list)  # where the lines began that are not in the tree
 
     # ---------------------------------------------------------------------------------------------------------- names
 
@@ -134,7 +135,8 @@ class ExpressionRules:
         self.expect_base(base, ("integer", "number"), "in")
         kind: Literal["integer", "number"] = "number" if base.text == "number" else "integer"
         if low.value > high.value:
-            self.report(literals.out_of_range(f"{low.value}..{high.value}", low.span.to(high.span), "the smaller one first"))
+            span = low.span.to(high.span)
+            self.report(literals.out_of_range(f"{low.value}..{high.value}", span, "the smaller one first"))
         for bound in (low, high):
             if kind == "integer" and bound.value != bound.value.to_integral_value():
                 self.report(literals.out_of_range(str(bound.value), bound.span, "a whole number, or `number in`"))
@@ -159,7 +161,8 @@ class ExpressionRules:
     # ---------------------------------------------------------------------------------------------------- expressions
 
     def binary(self, left: Expression, operator: Token, right: Expression) -> Binary:
-        kind = cast(BinaryOperator, operator.text)
+        word = operator.type.lower()  # of a misspelled word the type says which it was taken for
+        kind = cast(BinaryOperator, word if word in ("or", "and", "in") else operator.text)
         return Binary(kind, left, right, operator.span, left.span.to(right.span))
 
     def not_in(self, left: Expression, negation: Token, inside: Token, right: Expression) -> Binary:

@@ -128,8 +128,8 @@ class StatementRules(ExpressionRules):
     def lines(self, *parts: object) -> tuple[object, ...]:
         return tuple(part for part in parts if part is not None)
 
-    def lost(self, _token: Token) -> None:
-        return None
+    def lost(self, token: Token) -> None:
+        self.lost_at.append(token.span.start)
 
     def block(self, *parts: Statement | None) -> Block:
         return tuple(part for part in parts if part is not None)

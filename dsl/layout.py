@@ -11,7 +11,7 @@ from typing import Final
 
 from flowc.dsl import tokens as words
 from flowc.dsl.diagnostic import Code, Diagnostic, Edit, Label, Severity
-from flowc.dsl.lexemes import MAX_NESTING, Lexemes, scan_line
+from flowc.dsl.lexemes import INVISIBLE, MAX_NESTING, Lexemes, invisible, scan_line
 from flowc.dsl.literals import TOO_LARGE
 from flowc.dsl.nodes import Comment
 from flowc.dsl.source import SourceFile, Span
@@ -23,7 +23,8 @@ STEP: Final = 2
 MAX_LINE: Final = 4_096
 MAX_BYTES: Final = 4 * 1024 * 1024
 
-INDENTATION: Final = re.compile(r"(?:[^\S\r\n]|[\u200b\ufeff])*")
+INDENTATION: Final = re.compile(rf"(?:[^\S\r\n]|[{''.join(INVISIBLE)}])*")
+WITHOUT_WIDTH: Final = dict.fromkeys(map(ord, INVISIBLE))
 FIRST_WORD: Final = re.compile(r"[a-z_]+|\"|->")
 LONG_LINE: Final = re.compile(rf"^[^\n]{{{MAX_LINE + 1},}}", re.MULTILINE)
 
@@ -63,6 +64,8 @@ def scan(source: SourceFile) -> Scan:
     at = 0
     while at < end:
         content = INDENTATION.match(text, at).end()  # type: ignore[union-attr]  # matches anywhere
+        if not text[at:content].isspace() and content > at:
+            drop_invisible(found, at, content)
         first = text[content : content + 1]
         if first in ("", "\n", "\r") or first == "#":
             at = blank(found, content)
@@ -73,6 +76,13 @@ def scan(source: SourceFile) -> Scan:
     found.diagnostics.extend(long_lines(source))
     found.diagnostics.extend(blocks.reports())
     return Scan(source, tuple(found.tokens), tuple(found.comments), tuple(found.diagnostics), frozenset(found.spoiled))
+
+
+def drop_invisible(found: Lexemes, start: int, content: int) -> None:
+    """Reports the characters without width between the spaces of an indentation."""
+    for at in range(start, content):
+        if found.source.text[at] in INVISIBLE:
+            found.diagnostics.append(invisible(found.source.text[at], found.add("_IGNORED", at, at + 1).span))
 
 
 def blank(found: Lexemes, at: int) -> int:
@@ -112,12 +122,9 @@ class Blocks:
     def line(self, start: int, content: int) -> None:
         """Opens and closes blocks for a line whose white space is `start..content`."""
         found, text = self.found, self.found.source.text
-        space = text[start:content]
-        width = content - start
+        space = text[start:content].translate(WITHOUT_WIDTH)
+        width = len(space.replace("\t", " " * STEP))
         bad = space.strip(" ") != ""
-        if bad:
-            space = space.replace("\t", " " * STEP).replace("\u200b", "").replace("\ufeff", "")
-            width = len(space)
         top = self.open[-1]
         if width > top.width:
             self.deeper(start, content, width)
@@ -126,7 +133,7 @@ class Blocks:
         block = self.open[-1]
         wanted = block.level * STEP
         if bad:
-            self.report(foreign_indentation(text[start:content], found.span(start, content)), start, content, wanted)
+            self.report(foreign_indentation(space, found.span(start, content)), start, content, wanted)
         elif block.report is not None and content - start != wanted:
             self.edits[block.report].append(Edit(found.span(start, content), " " * wanted))
         self.remember(content)
@@ -150,13 +157,17 @@ class Blocks:
             report = top.report
         elif not self.opens(content):  # the parser reports it, and moves it back
             self.open.append(Block(width, top.level, None))
-            self.found.add("_INDENT", start, content)
+            self.add_indent(start, content)
             return
         else:
             wanted = (top.level + 1) * STEP
             report = self.report(wrong_width(width, wanted, self.found.span(start, content)))
         self.open.append(Block(width, top.level + 1, report))
-        self.found.add("_INDENT", start, content)
+        self.add_indent(start, content)
+
+    def add_indent(self, start: int, content: int) -> None:
+        visible = self.found.source.text[start:content].isspace()
+        self.found.add("_INDENT", start if visible else content, content)
 
     def opens(self, content: int) -> bool:
         """Whether the line at `content` can be the first of a block of the line before it."""
@@ -227,12 +238,8 @@ def too_large_file(source: SourceFile, size: int) -> Diagnostic:
 
 
 def foreign_indentation(space: str, span: Span) -> Diagnostic:
-    names = {"\t": "a tab", "\u00a0": "a non-breaking space", "\u200b": "an invisible character"}
+    names = {"\t": "a tab", "\u00a0": "a non-breaking space"}
     sign = next(sign for sign in space if sign != " ")
-    if sign == "\ufeff":
-        return Diagnostic(
-            BAD_INDENTATION, "the file begins with a byte order mark", (Label(span, "U+FEFF"),), help="remove it"
-        )
     name = names.get(sign, f"the white space U+{ord(sign):04X}")
     return Diagnostic(
         BAD_INDENTATION,

@@ -4,7 +4,7 @@ The lexer of `layout` makes tokens, Lark makes LALR tables of `flow.lark`, `read
 mistake, and the rules of `build` make nodes. This module puts them together.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -88,7 +88,7 @@ def parse(source: SourceFile) -> Parsed:
     attempt = Attempt(source, list(scanned.diagnostics), templates=True)
     tree = attempt.read(scanned, "flow_file")
     file = FlowFile(source.path, tree.header, tree.declarations, scanned.comments, whole_span(source))
-    attempt.diagnostics.extend(placement(file))
+    attempt.diagnostics.extend(placement(file, attempt.lost_at))
     return Parsed(file, in_order(attempt.diagnostics), scanned, attempt.whole)
 
 
@@ -129,10 +129,12 @@ class Attempt:
     diagnostics: list[Diagnostic]
     templates: bool
     whole: bool = True
+    lost_at: Sequence[int] = field(init=False)
     callbacks: list[Callable[[list[object]], object]] = field(init=False)
 
     def __post_init__(self) -> None:
         builder = Builder(self.source, self.diagnostics.append, self.parse_part, self.templates)
+        self.lost_at = builder.lost_at
         self.callbacks = grammar().callbacks(builder)
 
     def read(self, scanned: Scan, start: str) -> Tree:
@@ -155,9 +157,7 @@ class Attempt:
             return value.value, value.filters  # type: ignore[attr-defined]  # a `Template`
         return cast(Expression, value), ()
 
-    def value(
-        self, tokens: tuple[Token, ...], start: str, where: Span, wrong: Wording
-    ) -> object | None:
+    def value(self, tokens: tuple[Token, ...], start: str, where: Span, wrong: Wording) -> object | None:
         """What `tokens` are as a whole `start`; None after a report."""
         machine = Machine(grammar().tables, self.callbacks, start)
         for token in tokens:

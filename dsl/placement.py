@@ -1,6 +1,7 @@
 """What the tree alone shows to be out of place, missing or reserved. Needs no other file and no meaning of a name."""
 
-from collections.abc import Callable, Iterable, Mapping
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, assert_never
 
@@ -79,8 +80,8 @@ WAITERS: Final = frozenset(("listen", "ask", "choose", "anywhere"))
 WAIT_ELSEWHERE: Final = "an arm here does not wait: put the questions into a flow of their own, and run it with `do`"
 
 
-def placement(file: FlowFile) -> tuple[Diagnostic, ...]:
-    """All such mistakes of `file`."""
+def placement(file: FlowFile, lost_at: Iterable[int]) -> tuple[Diagnostic, ...]:
+    """All such mistakes of `file`. Where a line is not in the tree (`lost_at`), nothing around it is missed."""
     found: list[Diagnostic] = []
     match file.header:
         case LibraryHeader():
@@ -90,8 +91,11 @@ def placement(file: FlowFile) -> tuple[Diagnostic, ...]:
             found.extend(duplicate("priority", line.span, plain[0].span) for line in plain[1:])
         case None:
             pass
-    for declaration in file.declarations:
-        look_at(declaration, found.append)
+    lost = sorted(lost_at)
+    ends = [*(declaration.span.start for declaration in file.declarations[1:]), file.span.end]
+    for declaration, end in zip(file.declarations, ends, strict=False):
+        first, last = bisect_left(lost, declaration.span.start), bisect_left(lost, end)
+        look_at(declaration, lost[first:last], found.append)
     return tuple(found)
 
 
@@ -110,22 +114,22 @@ def not_shared(declarations: Iterable[Declaration], report: Report) -> None:
         report(misplaced(word, span, "a library has no states: it belongs in a flow"))
 
 
-def look_at(declaration: Declaration, report: Report) -> None:
+def look_at(declaration: Declaration, lost: Sequence[int], report: Report) -> None:
     match declaration:
         case IntentDeclaration(name=name):
             not_after_on(name, "an intent", report)
         case EventDeclaration(name=name):
             not_after_on(name, "an event", report)
         case ServiceDeclaration():
-            service_lines(declaration, report)
+            service_lines(declaration, lost, report)
             for operation in declaration.operations:
                 for line in operation.fails:
                     for failure in line.failures:
                         not_after_on(failure.name, "a failure", report)
         case StateDeclaration(body=body):
-            Body(report).statements(body)
+            Body(report, whole=not lost).statements(body)
         case AnywhereDeclaration(arms=arms):
-            Body(report, handler=True).arms("anywhere", arms)
+            Body(report, whole=not lost, handler=True).arms("anywhere", arms)
         case TypeDeclaration() | SlotDeclaration() | MigrateDeclaration():
             pass
         case _:
@@ -142,6 +146,7 @@ class Body:
     """The statements of one state, or of `anywhere`, in source order; `asked` are the slots of the `ask`s so far."""
 
     report: Report
+    whole: bool  # no line of it is left out of the tree
     handler: bool = False  # inside an arm that interrupts, which does not wait
     asked: set[str] = field(default_factory=set)
 
@@ -170,14 +175,14 @@ class Body:
             case Do():
                 self.arms("do", statement.arms)
             case Defer():
-                Body(self.report, handler=True, asked=set()).arms("defer", statement.arms)
+                Body(self.report, whole=self.whole, handler=True).arms("defer", statement.arms)
             case Match():
                 self.arms("match", statement.arms)
             case If():
                 for branch in statement.branches:
                     self.statements(branch.body)
             case Reject():
-                if statement.slot.text not in self.asked:
+                if self.whole and statement.slot.text not in self.asked:
                     self.report(reject_without_ask(statement))
             case End(outcome=outcome):
                 if outcome:
@@ -206,9 +211,11 @@ class Body:
 
 def may_have_when(owner: str, arm: Arm) -> bool:
     names = (pattern.name.text for pattern in arm.patterns if isinstance(pattern, NamePattern))
-    return owner in WAITERS and not any(name in RESERVED_AFTER_ON for name in names) and {"name"} == {
-        kind_of(pattern) for pattern in arm.patterns
-    }
+    return (
+        owner in WAITERS
+        and not any(name in RESERVED_AFTER_ON for name in names)
+        and {"name"} == {kind_of(pattern) for pattern in arm.patterns}
+    )
 
 
 def kind_of(pattern: Pattern) -> str:

@@ -302,7 +302,7 @@ class Passage:
         """Puts ERROR for the line at token `line`, and reads the block under it for its mistakes."""
         self.reader.whole = False
         machine = self.machine
-        while not machine.step(self.stand_in("ERROR")) and len(machine.states) > 1:
+        while not machine.step(self.stand_in("ERROR", line)) and len(machine.states) > 1:
             machine.cut(len(machine.states) - 1)
         if self.index >= self.end or self.tokens[self.index].type != "_INDENT":
             return
@@ -318,9 +318,10 @@ class Passage:
     def fits(self, states: Sequence[int], token: Token) -> bool:
         return self.machine.trial(states, (token.type,)) is not None
 
-    def stand_in(self, kind: str) -> Token:
-        """A token without text where the passage is."""
-        at = self.tokens[min(self.index, len(self.tokens) - 1)].span if self.tokens else Span("", 0, 0)
+    def stand_in(self, kind: str, index: int | None = None) -> Token:
+        """A token without text at token `index`, else behind the last line."""
+        where = max(self.index - 1, 0) if index is None else index
+        at = self.tokens[where].span if self.tokens else Span("", 0, 0)
         return Token(kind, "", Span(at.path, at.start, at.start))
 
 

@@ -154,7 +154,7 @@ class Attempt:
                 label, advice, text = "no percentage", "write a percentage", f"{token.text}%"
             case "INTEGER", "RATE":
                 label, advice = "no rate", "say per what: `/s`, `/m` or `/h`"
-            case ("INTEGER" | "NUMBER"), "VERSION":
+            case (("INTEGER" | "NUMBER"), "VERSION"):
                 label, advice = "no version", "a version has three numbers"
                 text = ".".join((*token.text.split("."), "0", "0")[:3])
             case "DATE", "DATETIME":

@@ -1,6 +1,6 @@
 """The lines of a service and of its operations that do not fit its adapter, or a read or write."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from flowc.dsl.diagnostic import Diagnostic, Edit, Label
@@ -19,18 +19,24 @@ HTTP_LINES: Final = words("header body answer fails key") | METHODS
 HTTP_ONLY: Final = "it belongs in a service `via http`"
 
 
-def service_lines(service: ServiceDeclaration, report: Report) -> None:
-    """Reports each line of `service` that its adapter, or a read or a write, cannot have."""
+def service_lines(service: ServiceDeclaration, lost: Sequence[int], report: Report) -> None:
+    """Reports each line of `service` that its adapter, or a read or a write, cannot have, and what an operation lacks.
+
+    Nothing is missed in an operation with a line that is not in the tree; `lost` has where such lines begin.
+    """
     adapter = service.adapter.text
     for line in service.adapter_lines:
         if adapter in BUILT_IN:
             report(unknown_line(line, POLICY_LINES | words("read write")))
-    for operation in service.operations:
+    for index, operation in enumerate(service.operations):
+        following = service.operations[index + 1 :]
+        end = following[0].span.start if following else None
+        whole = not any(operation.span.start < at and (end is None or at < end) for at in lost)
         for line in operation.adapter_lines:
             if adapter in BUILT_IN:
                 report(unknown_line(line, POLICY_LINES | HTTP_LINES))
         if adapter == "http":
-            for diagnostic in http_lines(operation):
+            for diagnostic in http_lines(operation, whole):
                 report(diagnostic)
         elif adapter in BUILT_IN:
             for diagnostic in foreign_lines(operation, adapter):
@@ -39,8 +45,8 @@ def service_lines(service: ServiceDeclaration, report: Report) -> None:
             report(diagnostic)
 
 
-def http_lines(operation: Operation) -> Iterator[Diagnostic]:
-    if operation.request is None:
+def http_lines(operation: Operation, whole: bool) -> Iterator[Diagnostic]:
+    if operation.request is None and whole and not operation.adapter_lines:
         method = "GET" if operation.kind == "read" else "POST"
         yield missing(
             f"the operation `{operation.name.text}` has no method and path",
