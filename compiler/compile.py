@@ -10,20 +10,27 @@ from flowc.compiler.declare import declare, target_of, uses_of
 from flowc.compiler.lost import lost_words
 from flowc.compiler.model import Model
 from flowc.compiler.project import Project
-from flowc.compiler.resolve import UNKNOWN_STATE, resolve
+from flowc.compiler.resolve import UNKNOWN_FLOW, UNKNOWN_INTENT, UNKNOWN_OPERATION, UNKNOWN_STATE, resolve
 from flowc.compiler.severities import with_severities
-from flowc.compiler.signatures import sign
+from flowc.compiler.signatures import UNKNOWN_NAME, UNKNOWN_TYPE, sign
 from flowc.compiler.unused import unused
 from flowc.dsl.diagnostic import Diagnostic, Severity, sort
 from flowc.dsl.parse import Parsed, parse
-from flowc.dsl.source import SourceFile, Span
+from flowc.dsl.source import SourceFile
 from flowc.runtime.program import Program
 
 __all__ = ["Outcome", "check_project", "compile_project", "model_of"]
 
 Result = TypeVar("Result")
+# A name without a declaration is one mistake however often it is used; a misspelled one is one at each place.
+UNRESOLVED: Final = frozenset(
+    [UNKNOWN_STATE, UNKNOWN_INTENT, UNKNOWN_NAME, UNKNOWN_OPERATION, UNKNOWN_TYPE, UNKNOWN_FLOW]
+)
 # What a misspelled target makes of a graph: its state is not reached, and nothing goes on there.
 FOLLOW_LOST_STATES: Final = frozenset(["FLW401", "FLW404", "FLW409", "FLW502"])
+# A misspelled arm leaves open what it was meant for.
+MISSPELLED_ARMS: Final = frozenset(["FLW203", "FLW603"])
+OPEN_OUTCOMES: Final = frozenset(["FLW601", "FLW602"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +136,24 @@ class Problems:
             self.sources[project.settings_file.path] = project.settings_file
         broken = {flow.path for flow in model.flows.values() if flow.broken}
         lost = {each.span.path for each in self.found if each.code is UNKNOWN_STATE}
+        arms = [each for each in (*self.found, *self.rules) if each.code.id in MISSPELLED_ARMS and each.edits]
         kept = [
             each
             for each in self.rules
-            if each.span.path not in broken and not (each.span.path in lost and each.code.id in FOLLOW_LOST_STATES)
+            if each.span.path not in broken
+            and not (each.span.path in lost and each.code.id in FOLLOW_LOST_STATES)
+            and not (each.code.id in OPEN_OUTCOMES and any(_leaves_open(arm, each) for arm in arms))
         ]
-        once: dict[tuple[str, Span], Diagnostic] = {}
-        for each in (*project.problems, *self.found, *kept):
-            once.setdefault((each.code.id, each.span), each)
+        once: dict[tuple[object, ...], Diagnostic] = {}
+        for each in sort((*project.problems, *self.found, *kept)):
+            missing = each.code in UNRESOLVED and not each.edits
+            once.setdefault(
+                (each.code.id, each.span.path, each.message) if missing else (each.code.id, each.span), each
+            )
         return with_severities(sort(once.values()), self.sources, project.settings)
+
+
+def _leaves_open(arm: Diagnostic, outcome: Diagnostic) -> bool:
+    """Whether what `outcome` finds open, at the head of a call, is what the misspelled `arm` under it was meant for."""
+    under = arm.span.path == outcome.span.path and arm.span.start >= outcome.span.end
+    return under and any(f"`{edit.replacement}`" in outcome.message for edit in arm.edits)

@@ -367,6 +367,7 @@ class Resolver:
         self.resolved.unknown.add(node)
         if name.text not in self.names.scope.lost:
             self.report(unknown_slot(name, self.names.slots))
+            self.names.scope.lost.add(name.text)  # reading it is the same mistake
         return None
 
     def _assigned(self, name: Name, source: Set | Call | Do | Choose, inside: Inside) -> None:
