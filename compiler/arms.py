@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from flowc.compiler.expressions import mismatch
 from flowc.compiler.literals import is_literal_for
 from flowc.compiler.suggest import nearest
+from flowc.compiler.type_mistakes import mismatch
 from flowc.compiler.types import FlowType, NoneType, Unknown, fits, is_optional, plain
 from flowc.dsl.diagnostic import Code, Diagnostic, Edit, Label, Severity
 from flowc.dsl.nodes import (

@@ -9,14 +9,16 @@ from flowc.compiler.arms import check_anywhere
 from flowc.compiler.check_types import Interface, Walk
 from flowc.compiler.declare import Declarations, Scope
 from flowc.compiler.doubts import worded
-from flowc.compiler.expressions import TYPE_MISMATCH, At, Expressions, Names
+from flowc.compiler.expressions import Expressions
 from flowc.compiler.facts import NOWHERE, Facts
 from flowc.compiler.literals import text_fits
 from flowc.compiler.model import AskFacts, NameKind
 from flowc.compiler.project import Project
 from flowc.compiler.resolve import FlowNames, Resolved
 from flowc.compiler.settings import key_span, unknown_user_type
+from flowc.compiler.sight import At, Names
 from flowc.compiler.signatures import BASICS, Signatures, unknown_variable
+from flowc.compiler.type_mistakes import TYPE_MISMATCH
 from flowc.compiler.types import DATETIME, NUMBER, TEXT, FlowType, optional, plain, required, spelled
 from flowc.compiler.variables import infer
 from flowc.dsl.diagnostic import Diagnostic, Label

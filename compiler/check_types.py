@@ -9,17 +9,20 @@ facts that a handler which resumes there may undo; arms of `anywhere` begin with
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
-from typing import Final, assert_never
+from typing import assert_never
 
 from flowc.compiler.arms import check_arms, check_match
-from flowc.compiler.expressions import TYPE_MISMATCH, At, Expressions, Region, mismatch
+from flowc.compiler.expressions import Expressions
 from flowc.compiler.facts import NOWHERE, Facts, path_of
 from flowc.compiler.literals import is_literal_for
 from flowc.compiler.model import AskFacts, OperationModel
-from flowc.compiler.resolve import FlowNames, Locals, Resolved, statements_of
-from flowc.compiler.types import TEXT, UNKNOWN, FlowType, NoneType, Unknown, fits, is_optional, plain, required, spelled
-from flowc.dsl.diagnostic import Code, Diagnostic, Label, Severity
-from flowc.dsl.mistakes import MISSING_PROPERTY
+from flowc.compiler.resolve import FlowNames, Locals, Resolved
+from flowc.compiler.sight import At, Region
+from flowc.compiler.statements import statements_of
+from flowc.compiler.type_mistakes import mismatch
+from flowc.compiler.types import TEXT, UNKNOWN, FlowType, NoneType, Unknown, fits, is_optional, plain, required
+from flowc.compiler.value_mistakes import constant_condition, gives_nothing, missing_show, value_refused, wrong_result
+from flowc.dsl.diagnostic import Diagnostic
 from flowc.dsl.nodes import (
     Arm,
     Ask,
@@ -577,54 +580,3 @@ class Walk:
             needed = self.facts.has(name) | (0 if is_optional(of) else self.facts.is_not_none((name,)))
             if (facts | self.expressions.assumed) & needed != needed:
                 self.not_given.append(NotGiven(name, end.span, self._region))
-
-
-# ------------------------------------------------------------------------------------------------------- diagnostics
-
-CONSTANT_CONDITION: Final = Code("FLW308", "constant-condition", Severity.WARNING, fixed=False)
-VALUE_REFUSED: Final = Code("FLW312", "value-refused", Severity.ERROR)
-
-
-def constant_condition(span: Span, *, value: bool) -> Diagnostic:
-    always = "true" if value else "false"
-    return Diagnostic(
-        CONSTANT_CONDITION,
-        f"this condition is always {always}",
-        (Label(span, f"always {always}"),),
-        help="remove the test" if value else "remove the branch",
-    )
-
-
-def value_refused(value: Expression, slot: str, wanted: FlowType) -> Diagnostic:
-    return Diagnostic(
-        VALUE_REFUSED,
-        f"the slot `{slot}` cannot have this value",
-        (Label(value.span, f"not `{spelled(wanted)}`"),),
-        help="a slot is set only to what its type accepts from the user",
-    )
-
-
-def gives_nothing(target: Name) -> Diagnostic:
-    return Diagnostic(
-        TYPE_MISMATCH,
-        f"there is no value for `{target.text}`",
-        (Label(target.span, "the operation gives nothing"),),
-        help=f"remove `{target.text} =`, or add `-> TYPE` to the operation",
-    )
-
-
-def wrong_result(target: Name, found: FlowType, wanted: FlowType) -> Diagnostic:
-    return Diagnostic(
-        TYPE_MISMATCH,
-        f"expected `{spelled(wanted)}`, found `{spelled(found)}`",
-        (Label(target.span, f"`{target.text}` is `{spelled(wanted)}`, and this gives `{spelled(found)}`"),),
-    )
-
-
-def missing_show(choose: Choose, item: FlowType) -> Diagnostic:
-    return Diagnostic(
-        MISSING_PROPERTY,
-        f"a choice from a list of `{spelled(item)}` needs `show`",
-        (Label(choose.name.span, "how is an item shown?"),),
-        help=f'add `show "{{{{ {choose.name.text}.… }}}}"` as its first line',
-    )

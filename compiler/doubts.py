@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from flowc.compiler.check_types import NotGiven, Walk
-from flowc.compiler.expressions import Doubt, Region
 from flowc.compiler.facts import NOWHERE, Path
+from flowc.compiler.sight import Doubt, Region
 from flowc.compiler.types import is_optional, spelled
 from flowc.dsl.diagnostic import Code, Diagnostic, Label, Severity
 from flowc.dsl.nodes import Arm, ElsePattern, NamePattern, SilencePattern

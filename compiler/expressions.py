@@ -8,14 +8,37 @@ once.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal, NamedTuple, assert_never
+from typing import Literal, assert_never
 
 from flowc.compiler.facts import NOWHERE, Facts, Path, path_of
-from flowc.compiler.functions import FILTERS, FUNCTIONS, Signature, is_number, is_ordered, is_printable, listed
+from flowc.compiler.functions import (
+    FILTERS,
+    FUNCTIONS,
+    Signature,
+    arithmetic,
+    is_number,
+    is_ordered,
+    is_printable,
+    listed,
+)
 from flowc.compiler.literals import is_literal_for, number_of
 from flowc.compiler.model import NameKind
-from flowc.compiler.signatures import UNKNOWN_NAME
-from flowc.compiler.suggest import nearest
+from flowc.compiler.sight import BUILT_IN, At, Doubt, Names, Region
+from flowc.compiler.type_mistakes import (
+    TYPE_MISMATCH,
+    mismatch,
+    missing_arguments,
+    never_equal,
+    no_such,
+    none_here,
+    not_a_condition,
+    not_comparable,
+    repeated_argument,
+    unknown_argument,
+    unknown_field,
+    unknown_name,
+    wrong_count,
+)
 from flowc.compiler.types import (
     BOOLEAN,
     DATE,
@@ -41,16 +64,14 @@ from flowc.compiler.types import (
     required,
     spelled,
 )
-from flowc.dsl.diagnostic import Code, Diagnostic, Edit, Label, Severity
+from flowc.dsl.diagnostic import Diagnostic, Label
 from flowc.dsl.nodes import (
     Argument,
-    Arm,
     Binary,
     BooleanLiteral,
     Chunk,
     DateLiteral,
     DatetimeLiteral,
-    Defer,
     DurationLiteral,
     Expression,
     FieldAccess,
@@ -74,50 +95,8 @@ from flowc.dsl.nodes import (
 )
 from flowc.dsl.source import Span
 from flowc.runtime.types import Choice, Field, Integer, ListOf, Optional, Record
-from flowc.runtime.types import Text as TextType
 
-__all__ = ["At", "Doubt", "Expressions", "Names", "Region"]
-
-BUILT_IN: Final[Mapping[str, FlowType]] = {
-    "now": DATETIME,
-    "today": DATE,
-    "user": Record("user"),
-    "message": Record("message"),
-    "conversation": Record("conversation"),
-}
-
-
-# A state, an arm of `anywhere`, or the arms of a job: what `check_types` walks as one.
-Region = str | Arm | Defer
-
-
-class At(NamedTuple):
-    """Where an expression stands: what is certain there, and the locals in sight."""
-
-    facts: int
-    locals: Mapping[str, FlowType]
-
-
-@dataclass(frozen=True, slots=True)
-class Doubt:
-    """A read of `path` where it may have no value yet (`unset`), or may be none. `region` is where."""
-
-    kind: Literal["unset", "none"]
-    path: Path | None
-    span: Span
-    wanted: FlowType | None
-    region: Region
-
-
-@dataclass(slots=True)
-class Names:
-    """The names in sight of a flow's expressions. `variables` has parameters too; `lost` are silent."""
-
-    slots: Mapping[str, FlowType]
-    parameters: frozenset[str]
-    variables: dict[str, FlowType]
-    lost: frozenset[str] = frozenset()
-    old: bool = False  # in a `migrate`, names of the version before are not known
+__all__ = ["Expressions"]
 
 
 @dataclass(slots=True)
@@ -587,167 +566,3 @@ class Expressions:
 
 def _loose(of: FlowType) -> FlowType:
     return INTEGER if isinstance(of, Integer) else of
-
-
-def arithmetic(operator: Literal["+", "-", "*", "/"], left: FlowType, right: FlowType) -> FlowType | None:
-    """The type of `left operator right`, or None where there is none."""
-    if isinstance(left, Unknown) or isinstance(right, Unknown):
-        return UNKNOWN
-    if is_number(left) and is_number(right):
-        return INTEGER if operator != "/" and isinstance(left, Integer) and isinstance(right, Integer) else NUMBER
-    if operator in ("+", "-") and right == DURATION and left in (DATE, DATETIME, DURATION):
-        return left
-    if operator in ("+", "-") and left == MONEY and right == MONEY:
-        return MONEY
-    if operator in ("*", "/") and left == MONEY and is_number(right):
-        return MONEY
-    if operator == "*" and is_number(left) and right == MONEY:
-        return MONEY
-    if operator == "-" and left == right and left in (DATE, DATETIME):
-        return DURATION
-    if operator == "+" and isinstance(left, ListOf) and isinstance(right, ListOf):
-        return merged(left, right)
-    if operator == "+" and fits(left, TEXT) and fits(right, TEXT):
-        return TEXT
-    return None
-
-
-# ------------------------------------------------------------------------------------------------------- diagnostics
-
-TYPE_MISMATCH: Final = Code("FLW301", "type-mismatch", Severity.ERROR)
-NOT_A_CONDITION: Final = Code("FLW302", "not-a-condition", Severity.ERROR)
-WRONG_ARGUMENTS: Final = Code("FLW303", "wrong-arguments", Severity.ERROR)
-
-
-def mismatch(expression: Expression, found: FlowType, wanted: FlowType | None, *, why: str = "expected") -> Diagnostic:
-    literal = expression.plain if isinstance(expression, Text) else None
-    shown = f'"{literal}"' if literal is not None else spelled(found)
-    expected = f"{why} `{spelled(wanted)}`" if wanted is not None else why
-    values = plain(wanted).values if wanted is not None and isinstance(plain(wanted), Choice) else ()  # type: ignore[union-attr]
-    near = nearest(literal, values) if literal is not None else None
-    return Diagnostic(
-        TYPE_MISMATCH,
-        f"{expected}, found `{shown}`",
-        (Label(expression.span, expected),),
-        help=f'did you mean "{near}"?' if near else None,
-        edits=(Edit(expression.span, f'"{near}"'),) if near else (),
-    )
-
-
-def never_equal(literal: Expression, of: FlowType) -> Diagnostic:
-    words = literal.plain if isinstance(literal, Text) else None
-    choice = plain(of)
-    near = nearest(words or "", choice.values if isinstance(choice, Choice) else ())
-    return Diagnostic(
-        TYPE_MISMATCH,
-        f'the value is never "{words}"',
-        (Label(literal.span, f"it is one of {spelled(choice)}"),),
-        help=f'did you mean "{near}"?' if near else None,
-        edits=(Edit(literal.span, f'"{near}"'),) if near else (),
-    )
-
-
-def not_comparable(expression: Binary, left: FlowType, right: FlowType) -> Diagnostic:
-    return Diagnostic(
-        TYPE_MISMATCH,
-        f"`{expression.operator}` of `{spelled(left)}` and `{spelled(right)}`",
-        (Label(expression.operator_span, "these two are never equal"),),
-    )
-
-
-def none_here(expression: Expression) -> Diagnostic:
-    return Diagnostic(TYPE_MISMATCH, "`none` is no value to use here", (Label(expression.span, "this is none"),))
-
-
-def not_a_condition(expression: Expression, found: FlowType) -> Diagnostic:
-    advice = {
-        TextType: 'compare it, as in `x == "…"`',
-        Choice: 'compare it, as in `x == "…"`',
-        Integer: "compare it, as in `x > 0`",
-        ListOf: "say what about it, as in `len(x) > 0`",
-    }.get(type(plain(found)))
-    return Diagnostic(
-        NOT_A_CONDITION,
-        f"a condition is yes or no, found `{spelled(found)}`",
-        (Label(expression.span, "neither true nor false"),),
-        help=advice or "a condition compares, or tests `is none`",
-    )
-
-
-def unknown_name(reference: Reference, known: Sequence[str]) -> Diagnostic:
-    near = nearest(reference.name, known)
-    return Diagnostic(
-        UNKNOWN_NAME,
-        f"no slot, variable or parameter named `{reference.name}`",
-        (Label(reference.span, "nothing sets it in this flow"),),
-        help=f"did you mean `{near}`?" if near else None,
-        edits=(Edit(reference.span, near),) if near else (),
-    )
-
-
-def unknown_field(name: Name, owner: FlowType, known: Sequence[str]) -> Diagnostic:
-    near = nearest(name.text, known)
-    listing = ", ".join(f"`{each}`" for each in known)
-    return Diagnostic(
-        UNKNOWN_NAME,
-        f"`{spelled(owner)}` has no field `{name.text}`",
-        (Label(name.span, "no such field"),),
-        help=f"did you mean `{near}`?" if near else (f"it has {listing}" if known else "only records have fields"),
-        edits=(Edit(name.span, near),) if near else (),
-    )
-
-
-def no_such(name: Name, what: str, known: Sequence[str] | Mapping[str, object]) -> Diagnostic:
-    near = nearest(name.text, known)
-    listing = ", ".join(f"`{each}`" for each in sorted(known))
-    return Diagnostic(
-        UNKNOWN_NAME,
-        f"no {what} named `{name.text}`",
-        (Label(name.span, "the language has none"),),
-        help=f"did you mean `{near}`?" if near else f"there are {listing}",
-        edits=(Edit(name.span, near),) if near else (),
-    )
-
-
-def unknown_argument(name: Name, what: str, known: Sequence[str]) -> Diagnostic:
-    near = nearest(name.text, known)
-    listing = ", ".join(f"`{each}`" for each in known)
-    return Diagnostic(
-        WRONG_ARGUMENTS,
-        f"{what} takes no `{name.text}`",
-        (Label(name.span, "not taken"),),
-        help=f"did you mean `{near}`?" if near else (f"it takes {listing}" if known else "it takes nothing"),
-        edits=(Edit(name.span, near),) if near else (),
-    )
-
-
-def repeated_argument(name: Name, first: Name) -> Diagnostic:
-    return Diagnostic(
-        WRONG_ARGUMENTS,
-        f"`{name.text}` is given twice",
-        (Label(name.span, "given again"), Label(first.span, "first given here", secondary=True)),
-        help="remove one of them",
-    )
-
-
-def missing_arguments(missing: Sequence[str], wanted: Mapping[str, FlowType], what: str, span: Span) -> Diagnostic:
-    names = " and ".join(f"`{name}`" for name in missing)
-    added = ", ".join(f"{name}: …" for name in missing)
-    of = spelled(wanted[missing[0]])
-    return Diagnostic(
-        WRONG_ARGUMENTS,
-        f"{what} needs {names}",
-        (Label(span, f"a `{of}` is missing" if len(missing) == 1 else f"{len(missing)} arguments are missing"),),
-        help=f"add `{added}`",
-    )
-
-
-def wrong_count(name: Name, signature: Signature, found: int, before: int, span: Span) -> Diagnostic:
-    least, most = signature.least - before, signature.most - before
-    wanted = str(least) if least == most else f"{least} or {most}"
-    plural = "" if wanted == "1" else "s"
-    return Diagnostic(
-        WRONG_ARGUMENTS,
-        f"`{name.text}` takes {wanted} argument{plural}, found {found}",
-        (Label(span, f"takes {signature.spelled}" if before == 0 else "the value before the bar is not counted"),),
-    )

@@ -6,7 +6,7 @@ result, or a sentence that says what it takes.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from flowc.compiler.types import (
     BOOLEAN,
@@ -168,6 +168,29 @@ FILTERS: Final[Mapping[str, Signature]] = {
     "title": Signature(1, 1, "a text", _fixed(TEXT, to=TEXT)),
     "join": Signature(1, 2, "a list", _join),
 }
+
+
+def arithmetic(operator: Literal["+", "-", "*", "/"], left: FlowType, right: FlowType) -> FlowType | None:
+    """The type of `left operator right`, or None where there is none."""
+    if isinstance(left, Unknown) or isinstance(right, Unknown):
+        return UNKNOWN
+    if is_number(left) and is_number(right):
+        return INTEGER if operator != "/" and isinstance(left, Integer) and isinstance(right, Integer) else NUMBER
+    if operator in ("+", "-") and right == DURATION and left in (DATE, DATETIME, DURATION):
+        return left
+    if operator in ("+", "-") and left == MONEY and right == MONEY:
+        return MONEY
+    if operator in ("*", "/") and left == MONEY and is_number(right):
+        return MONEY
+    if operator == "*" and is_number(left) and right == MONEY:
+        return MONEY
+    if operator == "-" and left == right and left in (DATE, DATETIME):
+        return DURATION
+    if operator == "+" and isinstance(left, ListOf) and isinstance(right, ListOf):
+        return merged(left, right)
+    if operator == "+" and fits(left, TEXT) and fits(right, TEXT):
+        return TEXT
+    return None
 
 
 def listed(types: Sequence[FlowType]) -> str:

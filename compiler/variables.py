@@ -8,9 +8,10 @@ round.
 from collections.abc import Mapping
 from typing import Final
 
-from flowc.compiler.expressions import At, Expressions
+from flowc.compiler.expressions import Expressions
 from flowc.compiler.facts import NOWHERE
 from flowc.compiler.resolve import Assignment, FlowNames, Resolved
+from flowc.compiler.sight import At
 from flowc.compiler.types import UNKNOWN, FlowType, NoneType, Unknown, merged, required, spelled
 from flowc.dsl.diagnostic import Code, Diagnostic, Label, Severity
 from flowc.dsl.nodes import Call, Choose, Do, Set

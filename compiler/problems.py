@@ -1,0 +1,77 @@
+"""The findings of one run: collected, and each mistake once.
+
+What follows from another mistake is taken out here, where all findings are known: a misspelled target makes its state
+look unreachable, a misspelled arm leaves an outcome open, and a file with holes in it proves nothing about what is
+missing.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
+
+from flowc.compiler.model import Model
+from flowc.compiler.project import Project
+from flowc.compiler.severities import with_severities
+from flowc.compiler.signatures import UNKNOWN_NAME, UNKNOWN_TYPE
+from flowc.compiler.unresolved import UNKNOWN_FLOW, UNKNOWN_INTENT, UNKNOWN_OPERATION, UNKNOWN_STATE
+from flowc.dsl.diagnostic import Diagnostic, sort
+from flowc.dsl.source import SourceFile
+
+__all__ = ["Problems"]
+
+Result = TypeVar("Result")
+# A name without a declaration is one mistake however often it is used; a misspelled one is one at each place.
+UNRESOLVED: Final = frozenset(
+    [UNKNOWN_STATE, UNKNOWN_INTENT, UNKNOWN_NAME, UNKNOWN_OPERATION, UNKNOWN_TYPE, UNKNOWN_FLOW]
+)
+# What a misspelled target makes of a graph: its state is not reached, and nothing goes on there.
+FOLLOW_LOST_STATES: Final = frozenset(["FLW401", "FLW404", "FLW409", "FLW502"])
+# A misspelled arm leaves open what it was meant for.
+MISSPELLED_ARMS: Final = frozenset(["FLW203", "FLW603"])
+OPEN_OUTCOMES: Final = frozenset(["FLW601", "FLW602"])
+
+
+@dataclass(slots=True)
+class Problems:
+    """What was found so far. Findings of `rules` are apart: about a file with holes in it they prove nothing."""
+
+    found: list[Diagnostic] = field(default_factory=list)
+    rules: list[Diagnostic] = field(default_factory=list)
+    sources: dict[str, SourceFile] = field(default_factory=dict)
+
+    def add(self, problem: Diagnostic) -> None:
+        self.found.append(problem)
+
+    def take(self, result: tuple[Result, Iterable[Diagnostic]]) -> Result:
+        """The result of a pass, whose findings are kept."""
+        value, found = result
+        self.found.extend(found)
+        return value
+
+    def sorted(self, project: Project, model: Model) -> tuple[Diagnostic, ...]:
+        """All findings, one for a code and place, in source order, with the severities of the project."""
+        if project.settings_file is not None:
+            self.sources[project.settings_file.path] = project.settings_file
+        broken = {flow.path for flow in model.flows.values() if flow.broken}
+        lost = {each.span.path for each in self.found if each.code is UNKNOWN_STATE}
+        arms = [each for each in (*self.found, *self.rules) if each.code.id in MISSPELLED_ARMS and each.edits]
+        kept = [
+            each
+            for each in self.rules
+            if each.span.path not in broken
+            and not (each.span.path in lost and each.code.id in FOLLOW_LOST_STATES)
+            and not (each.code.id in OPEN_OUTCOMES and any(_leaves_open(arm, each) for arm in arms))
+        ]
+        once: dict[tuple[object, ...], Diagnostic] = {}
+        for each in sort((*project.problems, *self.found, *kept)):
+            missing = each.code in UNRESOLVED and not each.edits
+            once.setdefault(
+                (each.code.id, each.span.path, each.message) if missing else (each.code.id, each.span), each
+            )
+        return with_severities(sort(once.values()), self.sources, project.settings)
+
+
+def _leaves_open(arm: Diagnostic, outcome: Diagnostic) -> bool:
+    """Whether what `outcome` finds open, at the head of a call, is what the misspelled `arm` under it was meant for."""
+    under = arm.span.path == outcome.span.path and arm.span.start >= outcome.span.end
+    return under and any(f"`{edit.replacement}`" in outcome.message for edit in arm.edits)
