@@ -7,6 +7,7 @@ knows, WAL with `synchronous=FULL`.
 
 import fcntl
 import os
+from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
@@ -111,13 +112,13 @@ def connect(path: Path, *, vfs: str | None = None) -> apsw.Connection:
     try:
         _prepare(connection, path)
     except (apsw.NotADBError, apsw.CorruptError) as error:
-        connection.close(force=True)
+        discard(connection)
         raise (StoreForeign(path) if isinstance(error, apsw.NotADBError) else StoreCorrupt(path, str(error))) from error
     except DISK as error:
-        connection.close(force=True)
+        discard(connection)
         raise StoreUnavailable(str(error)) from error
     except BaseException:
-        connection.close(force=True)
+        discard(connection)
         raise
     return connection
 
@@ -130,6 +131,12 @@ def connect_reading(path: Path, *, vfs: str | None = None) -> apsw.Connection:
     except DISK as error:
         raise StoreUnavailable(str(error)) from error
     return connection
+
+
+def discard(connection: apsw.Connection) -> None:
+    """Closes a connection whose disk may be failing: closing syncs too, and its failure tells nothing new."""
+    with suppress(*DISK):
+        connection.close(force=True)
 
 
 def _prepare(connection: apsw.Connection, path: Path) -> None:

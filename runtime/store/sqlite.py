@@ -19,7 +19,7 @@ from flowc.runtime.kernel.events import CommandKey
 from flowc.runtime.program import PriorityClass
 from flowc.runtime.store import chain, commands, inbox, loads, operating, outgoing, timers
 from flowc.runtime.store.clock import SystemClock
-from flowc.runtime.store.file import DISK, FileLock, connect_reading, lock
+from flowc.runtime.store.file import DISK, FileLock, connect_reading, discard, lock
 from flowc.runtime.store.port import CLASSES, Clock
 from flowc.runtime.store.rows import (
     Address,
@@ -273,7 +273,7 @@ class SqliteStore:
             except DISK as error:
                 raise StoreUnavailable(str(error)) from error
             finally:
-                connection.close(force=True)
+                discard(connection)
 
         return await anyio.to_thread.run_sync(work, limiter=self._aside)
 

@@ -23,7 +23,7 @@ from typing import Final, Generic, TypeVar
 import apsw
 
 from flowc.runtime.errors import StoreError, StoreUnavailable
-from flowc.runtime.store.file import DISK, connect, connect_reading
+from flowc.runtime.store.file import DISK, connect, connect_reading, discard
 
 T = TypeVar("T")
 
@@ -119,7 +119,7 @@ class Writer:
         if self._thread is None:
             self._drop()
         elif self._reader is not None:
-            self._reader.close(force=True)
+            discard(self._reader)
             self._reader = None
 
     @property
@@ -209,7 +209,7 @@ class Writer:
             self._transact(group)
         except StoreError as error:  # it cannot be opened
             self._answer(group, error if isinstance(error, StoreUnavailable) else StoreUnavailable(str(error)))
-        except DISK as error:
+        except Exception as error:  # noqa: BLE001 - the disk; or a bug of ours, and nobody may wait for ever for that
             self._drop()
             self._answer(group, StoreUnavailable(str(error)))
         committed = self.timer()
@@ -289,4 +289,4 @@ class Writer:
         if self._connection is not None:
             self.figures.reopened += 1
             connection, self._connection = self._connection, None
-            connection.close(force=True)
+            discard(connection)
