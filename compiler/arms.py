@@ -22,20 +22,18 @@ from flowc.dsl.nodes import (
     NumberLiteral,
     Pattern,
     SilencePattern,
-    Statement,
     Text,
 )
 from flowc.dsl.source import Span
 from flowc.runtime.types import Basic, Choice
 
-__all__ = ["check_anywhere", "check_arms", "check_match"]
+__all__ = ["check_arms", "check_match"]
 
 Tell = Callable[[Diagnostic], None]
 
 
-def check_arms(statement: Statement, arms: Iterable[Arm], tell: Tell) -> None:
+def check_arms(arms: Iterable[Arm], tell: Tell) -> None:
     """Reports an arm for what an earlier one without `when` takes."""
-    del statement
     taken: dict[tuple[str, object], Span] = {}
     for arm in arms:
         for pattern in arm.patterns:
@@ -45,18 +43,6 @@ def check_arms(statement: Statement, arms: Iterable[Arm], tell: Tell) -> None:
                 tell(repeated_arm(pattern.span, first, spelled_pattern(pattern)))
             elif arm.when is None:
                 taken[thing] = pattern.span
-
-
-def check_anywhere(arms: Iterable[Arm], tell: Tell) -> None:
-    """The same for the arms of `anywhere`."""
-    taken: dict[tuple[str, object], Span] = {}
-    for arm in arms:
-        for pattern in arm.patterns:
-            first = taken.get(what(pattern))
-            if first is not None:
-                tell(repeated_arm(pattern.span, first, spelled_pattern(pattern)))
-            elif arm.when is None:
-                taken[what(pattern)] = pattern.span
 
 
 def what(pattern: Pattern) -> tuple[str, object]:
@@ -103,7 +89,7 @@ def spelled_pattern(pattern: Pattern) -> str:
 
 def check_match(match: Match, of: FlowType, tell: Tell) -> None:
     """Reports arms of `match` that can never hold, repeated ones, and values of the type that no arm covers."""
-    check_arms(match, match.arms, tell)
+    check_arms(match.arms, tell)
     if isinstance(of, Unknown | NoneType):
         return
     for arm in match.arms:

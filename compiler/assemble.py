@@ -74,7 +74,7 @@ def _flow(names: FlowNames, passes: Passes) -> FlowModel:
         broken=scope.path in passes.declarations.broken,
         states=scope.own.states,
         start=start if start in scope.own.states else next(iter(scope.own.states), ""),
-        anywhere=tuple(arm for each in scope.own.anywhere for arm in each.arms),
+        anywhere=scope.own.arms,
         parameters=interface.parameters,
         results=interface.results,
         variables={name: _storable(of) for name, of in passes.checked.variables[names.name].items()},

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from flowc.compiler.arms import check_anywhere
+from flowc.compiler.arms import check_arms
 from flowc.compiler.check_types import Interface, Walk
 from flowc.compiler.declare import Declarations, Scope
 from flowc.compiler.doubts import worded
@@ -181,7 +181,7 @@ def _flow(names: FlowNames, resolved: Resolved, checked: Checked, report: Report
     walk = Walk(names, interface, checked.interfaces, resolved, expressions, expressions.facts, report)
     start = names.header.start.text if names.header.start is not None else next(iter(names.states), "")
     walk.walk(start if start in names.states else next(iter(names.states), ""))
-    check_anywhere((arm for each in names.scope.own.anywhere for arm in each.arms), report)
+    check_arms(names.scope.own.arms, report)
     for slot in names.scope.own.slots.values():
         expressions.region, expressions.assumed = "", 0
         _slot(slot, names.slots[slot.name.text].type, expressions, walk.asked_at.get(slot.name.text, NOWHERE))

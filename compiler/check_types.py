@@ -18,9 +18,9 @@ from flowc.compiler.literals import is_literal_for
 from flowc.compiler.model import AskFacts, OperationModel
 from flowc.compiler.resolve import FlowNames, Locals, Resolved
 from flowc.compiler.sight import At, Region
-from flowc.compiler.statements import statements_of
 from flowc.compiler.type_mistakes import mismatch
 from flowc.compiler.types import TEXT, UNKNOWN, FlowType, NoneType, Unknown, fits, is_optional, plain, required
+from flowc.compiler.undoing import Undone, undone
 from flowc.compiler.value_mistakes import constant_condition, gives_nothing, missing_show, value_refused, wrong_result
 from flowc.dsl.diagnostic import Diagnostic
 from flowc.dsl.nodes import (
@@ -109,7 +109,7 @@ class Walk:
     _resumes: list[Wait | None] = field(default_factory=list)
     _asks_before: dict[str, Ask] = field(default_factory=dict)
     _locals: dict[Defer, Locals] = field(default_factory=dict)
-    _undone: tuple[tuple[str, bool, bool], ...] = ()
+    _undone: tuple[Undone, ...] = ()
     _mask: tuple[int, int] = (-1, 0)
 
     def walk(self, start: str) -> None:
@@ -120,8 +120,9 @@ class Walk:
         for name, of in self.interface.parameters.items():
             initial = self.facts.assigned(initial, name, may_be_none=is_optional(of))
         self.expressions.quiet = True
-        self._undone = tuple(self._undone_by_resuming())
-        for arm in self._anywhere():
+        arms = self.names.scope.own.arms
+        self._undone = tuple(undone(arms, self.names.assignments, self.resolved, self.expressions.type_of))
+        for arm in self.names.scope.own.arms:
             self.entry[arm] = NOWHERE
             self._dirty.add(arm)
         if start in self._numbers:
@@ -134,12 +135,9 @@ class Walk:
 
     # ---------------------------------------------------------------------------------------------------- regions
 
-    def _anywhere(self) -> Iterable[Arm]:
-        return (arm for anywhere in self.names.scope.own.anywhere for arm in anywhere.arms)
-
     def _regions(self) -> list[Arm | Defer]:
         """Arms of `anywhere`, and jobs met so far."""
-        return [*self._anywhere(), *self._locals]
+        return [*self.names.scope.own.arms, *self._locals]
 
     def _settle(self) -> None:
         """Walks what is dirty until nothing is: states first, because they decide what handlers begin with."""
@@ -215,51 +213,20 @@ class Walk:
         if self.waits & waits != self.waits or self.failures & failures != self.failures:
             self.waits &= waits
             self.failures &= failures
-            self._dirty.update(self._anywhere())
+            self._dirty.update(self.names.scope.own.arms)
             self._dirty.update(self._locals)
 
     def _undoing(self) -> int:
         facts = self.facts
         mask = facts.about("message") | facts.about("user") | facts.empties
-        for name, forgets, may_be_none in self._undone:
-            about = facts.about(name)
-            if not forgets:
-                about &= ~facts.has(name)
-                if not may_be_none:
-                    about &= ~facts.is_not_none((name,))
+        for each in self._undone:
+            about = facts.about(each.name)
+            if not each.cleared:
+                about &= ~facts.has(each.name)
+                if not each.may_be_none:
+                    about &= ~facts.is_not_none((each.name,))
             mask |= about
         return mask
-
-    def _undone_by_resuming(self) -> Iterable[tuple[str, bool, bool]]:
-        """Names that arms of `anywhere` which resume clear or set: the name, whether it is cleared, whether it may be
-        none then."""
-        yield from ((name, True, True) for name, _ in self.undoing_arms())
-        inside = {each.source: each.locals for each in self.names.assignments}
-        for arm in self._anywhere():
-            statements = tuple(statements_of(arm.body))
-            if not any(isinstance(each, Resume) for each in statements):
-                continue
-            for statement in statements:
-                match statement:
-                    case Set(name, value):
-                        of = self.expressions.type_of(value, At(0, inside.get(statement, {})))
-                        yield name.text, False, is_optional(of)
-                    case Call(target=Name() as name):
-                        operation = self.resolved.operations.get(statement)
-                        yield name.text, False, operation is None or is_optional(operation.result or UNKNOWN)
-                    case Do(target=Name() as name):
-                        yield name.text, False, False
-                    case _:
-                        pass
-
-    def undoing_arms(self) -> Iterable[tuple[str, Span]]:
-        """Names that an arm of `anywhere` which resumes clears, and where."""
-        for arm in self._anywhere():
-            statements = tuple(statements_of(arm.body))
-            if any(isinstance(each, Resume) for each in statements):
-                for statement in statements:
-                    if isinstance(statement, Clear):
-                        yield from ((name.text, name.span) for name in statement.names)
 
     # ------------------------------------------------------------------------------------------------- statements
 
@@ -422,7 +389,7 @@ class Walk:
         """What is certain after the arms of `statement` that go on."""
         arms = tuple(arms)
         if self.final:
-            check_arms(statement, arms, self.tell)
+            check_arms(arms, self.tell)
         after = NOWHERE
         self._resumes.append(statement if isinstance(statement, Wait) else (self._resumes or [None])[-1])
         for arm in arms:
@@ -531,7 +498,7 @@ class Walk:
     def _defer(self, defer: Defer, facts: int, local: Locals) -> int:
         if self.final:
             self._arguments(defer, self.resolved.operations.get(defer), At(facts, local))
-            check_arms(defer, defer.arms, self.tell)
+            check_arms(defer.arms, self.tell)
         if facts != NOWHERE or defer in self.entry:
             self._locals[defer] = local
             self._reach(defer, self.facts.without(facts, "message", "user"))

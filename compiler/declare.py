@@ -15,6 +15,7 @@ from flowc.dsl.diagnostic import Code, Diagnostic, Edit, Label, Severity
 from flowc.dsl.mistakes import RESERVED_NAME
 from flowc.dsl.nodes import (
     AnywhereDeclaration,
+    Arm,
     EventDeclaration,
     FlowFile,
     FlowHeader,
@@ -58,6 +59,11 @@ class Own:
     slots: Mapping[str, SlotDeclaration]
     anywhere: tuple[AnywhereDeclaration, ...]
     migrations: tuple[MigrateDeclaration, ...]
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        """The arms of `anywhere`."""
+        return tuple(arm for each in self.anywhere for arm in each.arms)
 
     @property
     def flow(self) -> str | None:

@@ -14,6 +14,7 @@ from flowc.compiler.check_types import NotGiven, Walk
 from flowc.compiler.facts import NOWHERE, Path
 from flowc.compiler.sight import Doubt, Region
 from flowc.compiler.types import is_optional, spelled
+from flowc.compiler.undoing import clears
 from flowc.dsl.diagnostic import Code, Diagnostic, Label, Severity
 from flowc.dsl.nodes import Arm, ElsePattern, NamePattern, SilencePattern
 
@@ -129,7 +130,7 @@ def _worded(walk: Walk, doubt: Doubt, path: Path, found: Trail | None) -> Diagno
 
 def _cause(walk: Walk, name: str, found: Trail | None) -> Label | None:
     """Where the value is lost, or where alone it is set."""
-    undoing = next((span for each, span in walk.undoing_arms() if each == name), None)
+    undoing = next((span for each, span in clears(walk.names.scope.own.arms) if each == name), None)
     if undoing is not None:
         return Label(undoing, "this arm resumes, so any wait may be left without it", secondary=True)
     first = found.regions[0] if found is not None else None
