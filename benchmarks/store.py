@@ -1,7 +1,9 @@
-"""Durable units a second of the SQLite store: 100,000 live conversations with random ids, 64 units at a time, full sync.
+"""Durable units a second of the SQLite store: 100,000 live conversations with random ids, 64 units at a time, full
+sync.
 
-Each unit is a turn: a position of 600 bytes, a journal row, a silence timer, and a command, which the conversation's next turn settles. With
-`--backlog` no command is settled, as while a backend is down. `python benchmarks/store.py [--backlog] [--profile]`.
+Each unit is a turn: a position of 600 bytes, a journal row, a silence timer, and a command, which the conversation's
+next turn settles. With `--backlog` no command is settled, as while a backend is down. `python benchmarks/store.py
+[--backlog] [--profile]`.
 """
 
 import argparse
@@ -113,8 +115,9 @@ async def measure(
         print(
             f"{units / took:.0f} units/s, p50 {cuts[49] * 1e3:.1f} ms, p99 {cuts[98] * 1e3:.1f} ms, "
             f"{(time.process_time() - cpu) / units * 1e6:.0f} µs CPU a unit, "
-            f"{units / (figures.groups - groups):.0f} a group, committing {(figures.busy_s - busy_s) / took:.0%} of the time, "
-            f"{figures.checkpoints} checkpoints, {'in a thread' if store._writer.is_threaded else 'on the loop'}"  # noqa: SLF001
+            f"{units / (figures.groups - groups):.0f} a group, "
+            f"committing {(figures.busy_s - busy_s) / took:.0%} of the time, "
+            f"{figures.checkpoints} checkpoints, {'in a thread' if store._writer.is_threaded else 'on the loop'}"
         )
 
 

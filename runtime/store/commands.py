@@ -28,8 +28,8 @@ from flowc.runtime.store.rows import (
 )
 
 _COLUMNS = (
-    "address, incarnation, key, spot, service, operation, body, deferred, priority, created_ms, until_ms, started, attempt, "
-    "server, wait_ms, cause"
+    "address, incarnation, key, spot, service, operation, body, deferred, priority, created_ms, until_ms, "
+    "started, attempt, server, wait_ms, cause"
 )
 
 

@@ -147,7 +147,7 @@ def _prepare(connection: apsw.Connection, path: Path) -> None:
     connection.pragma("wal_autocheckpoint", 0)  # the writer decides when
     connection.pragma("cache_size", -CACHE_KIB)
     connection.pragma("secure_delete", "on")  # what was erased is overwritten
-    # Frames of a commit that failed may stand in the log, not synced. They are made certain before anything follows them.
+    # Frames of a commit that failed may stand in the log, not synced: they are made certain before anything follows.
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     for number, script in enumerate(known[version:], version + 1):
         with connection:

@@ -72,7 +72,8 @@ def _put(
     taken = 0 if isinstance(found, int) else found.taken
     number = max(waiting[-1][0] if waiting else 0, taken) + 1
     connection.execute(
-        f"INSERT INTO inbox (shard, address, {_COLUMNS}, server, attempt, lease_ms) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,0,?)",
+        f"INSERT INTO inbox (shard, address, {_COLUMNS}, server, attempt, lease_ms) "
+        "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,0,?)",
         (
             shard,
             event.address,
@@ -211,7 +212,8 @@ def _claim_one(
     if lease_ms <= now_ms:
         server, lease_ms = holder.server, now_ms + holder.lease_ms
         connection.execute(
-            "UPDATE inbox SET server = ?, attempt = attempt + 1, lease_ms = ? WHERE shard = ? AND address = ? AND number = ?",
+            "UPDATE inbox SET server = ?, attempt = attempt + 1, lease_ms = ? "
+            "WHERE shard = ? AND address = ? AND number = ?",
             (server, lease_ms, shard, address, head[0]),
         )
         orphans[address] = Orphan(address, _event(address, head))

@@ -9,8 +9,9 @@ from flowc.runtime.store.recent import EventHash, Recent
 from flowc.runtime.store.rows import Address, Loaded, Repetition, Row, Summary, Wanted, shard_of
 
 _ROW = """
-SELECT incarnation, turn, at_ms, deployment, wait, priority, jobs, ended, erased, owner, position, timers, recent, journal,
-  EXISTS (SELECT 1 FROM inbox WHERE shard = ?2 AND address = ?3), EXISTS (SELECT 1 FROM command WHERE shard = ?2 AND address = ?3)
+SELECT incarnation, turn, at_ms, deployment, wait, priority, jobs, ended, erased, owner, position, timers, recent,
+  journal, EXISTS (SELECT 1 FROM inbox WHERE shard = ?2 AND address = ?3),
+  EXISTS (SELECT 1 FROM command WHERE shard = ?2 AND address = ?3)
 FROM conversation WHERE place = ?1"""
 
 _RETIRED = """

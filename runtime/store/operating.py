@@ -130,8 +130,8 @@ def erase(connection: apsw.Connection, address: Address) -> Row | None:
             return None
         incarnation, turn = 0, 0
         connection.execute(
-            "INSERT INTO conversation (place, address, incarnation, turn, at_ms, deployment, wait, priority, jobs, ended, "
-            "erased, owner, look_ms, journal, taken, timers, recent, position) "
+            "INSERT INTO conversation (place, address, incarnation, turn, at_ms, deployment, wait, priority, jobs, "
+            "ended, erased, owner, look_ms, journal, taken, timers, recent, position) "
             "VALUES (?, ?, 0, 0, 0, 0, '', 2, 0, 1, 1, '', 0, 0, 0, x'', x'', x'')",
             (found, address),
         )
@@ -142,8 +142,9 @@ def erase(connection: apsw.Connection, address: Address) -> Row | None:
         for link in list(chain.back(connection, found.journal)):
             connection.execute("DELETE FROM journal WHERE id = ?", (link.id,))
         connection.execute(
-            "UPDATE conversation SET at_ms = 0, deployment = 0, wait = '', priority = 2, jobs = 0, ended = 1, erased = 1, "
-            "owner = '', look_ms = 0, journal = 0, taken = 0, timers = x'', recent = x'', position = x'' WHERE place = ?",
+            "UPDATE conversation SET at_ms = 0, deployment = 0, wait = '', priority = 2, jobs = 0, ended = 1, "
+            "erased = 1, owner = '', look_ms = 0, journal = 0, taken = 0, timers = x'', recent = x'', position = x'' "
+            "WHERE place = ?",
             (found.place,),
         )
     for table in ("retired", "inbox", "command", "late", "outgoing", "dead"):

@@ -192,8 +192,8 @@ def _row(unit: Unit, at_ms: int, recent: Recent) -> Row:
 
 
 _JOURNAL = """
-INSERT INTO journal (previous, address, incarnation, turn, at_ms, deployment, ended, reply_count, wait, cause, digest, seed,
-  state_hash, event, reads, replies, notes) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"""
+INSERT INTO journal (previous, address, incarnation, turn, at_ms, deployment, ended, reply_count, wait, cause, digest,
+  seed, state_hash, event, reads, replies, notes) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"""
 
 
 def _journal(connection: apsw.Connection, unit: Unit, previous: int, digest: bytes | None, at_ms: int) -> int:
@@ -224,12 +224,12 @@ def _journal(connection: apsw.Connection, unit: Unit, previous: int, digest: byt
 
 
 _INSERT = """
-INSERT INTO conversation (incarnation, turn, at_ms, deployment, wait, priority, jobs, ended, owner, look_ms, journal, taken,
-  timers, recent, position, place, address, erased) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,0)"""
+INSERT INTO conversation (incarnation, turn, at_ms, deployment, wait, priority, jobs, ended, owner, look_ms, journal,
+  taken, timers, recent, position, place, address, erased) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,0)"""
 
 _UPDATE = """
-UPDATE conversation SET incarnation = ?, turn = ?, at_ms = ?, deployment = ?, wait = ?, priority = ?, jobs = ?, ended = ?,
-  owner = ?, look_ms = ?, journal = ?, taken = ?, timers = ?, recent = ?, position = ? WHERE place = ?"""
+UPDATE conversation SET incarnation = ?, turn = ?, at_ms = ?, deployment = ?, wait = ?, priority = ?, jobs = ?,
+  ended = ?, owner = ?, look_ms = ?, journal = ?, taken = ?, timers = ?, recent = ?, position = ? WHERE place = ?"""
 
 
 def _columns(row: Row, look_ms: int, last: int, taken: int) -> tuple[int | str | bytes, ...]:
@@ -261,8 +261,8 @@ def _update(connection: apsw.Connection, row: Row, found: Standing, look_ms: int
 
 
 _RETIRE = """
-INSERT INTO retired SELECT ?, address, incarnation, turn, at_ms, deployment, wait, priority, jobs, ended, owner, look_ms, timers,
-  position FROM conversation WHERE place = ?"""
+INSERT INTO retired SELECT ?, address, incarnation, turn, at_ms, deployment, wait, priority, jobs, ended, owner,
+  look_ms, timers, position FROM conversation WHERE place = ?"""
 
 
 def _retire(connection: apsw.Connection, found: Standing, shard: int) -> None:
@@ -276,8 +276,8 @@ def _update_retired(connection: apsw.Connection, unit: Unit, row: Row, look_ms: 
         connection.execute("DELETE FROM retired WHERE shard = ? AND address = ? AND incarnation = ?", key)
         return
     connection.execute(
-        "UPDATE retired SET turn = ?, at_ms = ?, deployment = ?, wait = ?, priority = ?, jobs = ?, ended = ?, look_ms = ?, "
-        "timers = ?, position = ? WHERE shard = ? AND address = ? AND incarnation = ?",
+        "UPDATE retired SET turn = ?, at_ms = ?, deployment = ?, wait = ?, priority = ?, jobs = ?, ended = ?, "
+        "look_ms = ?, timers = ?, position = ? WHERE shard = ? AND address = ? AND incarnation = ?",
         (
             row.turn,
             row.at_ms,
@@ -295,8 +295,8 @@ def _update_retired(connection: apsw.Connection, unit: Unit, row: Row, look_ms: 
 
 
 _COMMAND = """
-INSERT INTO command (shard, address, key, incarnation, home, priority, wait_ms, started, attempt, server, deferred, created_ms,
-  until_ms, cause, spot, service, operation, body) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"""
+INSERT INTO command (shard, address, key, incarnation, home, priority, wait_ms, started, attempt, server, deferred,
+  created_ms, until_ms, cause, spot, service, operation, body) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"""
 
 
 def _commands(connection: apsw.Connection, unit: Unit, home: int, shard: int, now_ms: int) -> None:

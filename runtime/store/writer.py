@@ -1,8 +1,9 @@
 """The one writer of a SQLite store: it owns the only writing connection, and commits what many ask for in one
 transaction, with one sync.
 
-A group runs on the event loop while that takes less than SLOW_S: a hop to a thread and back costs more than a sync
-on a good disk. At the first that takes longer the writer moves to a thread of its own, for good.
+A group runs on the event loop while its COMMIT takes less than SLOW_S: a hop to a thread and back costs more than a sync
+on a good disk. At the first that takes longer the writer moves to a thread of its own, for good. What counts is the time
+that is spent on the disk: the rest of a group is Python, which a thread would not make quicker.
 
 Two kinds of errors. A *bad job* (a constraint, a value that does not fit) is the mistake of that job: the
 transaction is taken back, and the group runs again one by one, so that the others do not suffer. Everything of the
@@ -80,6 +81,7 @@ class Writer:
         default_factory=SimpleQueue
     )
     _log_pages: int = 0
+    _synced_s: float = 0.0
     _checkpoint_at: int = CHECKPOINT_PAGES
     _idle: asyncio.Event | None = None
     _closed: bool = False
@@ -203,8 +205,9 @@ class Writer:
     # ------------------------------------------------------------------------------------------- in the writer's thread
 
     def _commit(self, group: list[Job[object]]) -> float:
-        """Answers each job. How long the commit or the checkpoint after it took, the longer one, in seconds."""
+        """Answers each job. How long COMMIT or the checkpoint after it took, the longer one, in seconds."""
         began = self.timer()
+        self._synced_s = 0.0
         try:
             self._transact(group)
         except StoreError as error:  # it cannot be opened
@@ -217,7 +220,7 @@ class Writer:
         self.figures.groups += 1
         self.figures.jobs += len(group)
         self.figures.busy_s += self.timer() - began
-        return max(committed - began, self.timer() - committed)
+        return max(self._synced_s, self.timer() - committed)
 
     def _transact(self, group: list[Job[object]]) -> None:
         """The group in one transaction, or one by one where one of them is bad. Raises what the disk did, with
@@ -226,7 +229,9 @@ class Writer:
         try:
             connection.execute("BEGIN IMMEDIATE")
             answers = [job.run(connection) for job in group]
+            ready = self.timer()
             connection.execute("COMMIT")
+            self._synced_s += self.timer() - ready
         except DISK:
             raise
         except Exception as error:  # noqa: BLE001 - whatever a job did wrong, the others must not suffer

@@ -77,10 +77,24 @@ def unit(row: Row, source: Source | None = None, *, replies: int = 1, **changes:
 
 
 def command(
-    key: str = "k", *, due_ms: int = START_MS, holder: Holder | None = None, priority: PriorityClass = "normal", deferred: bool = False
+    key: str = "k",
+    *,
+    due_ms: int = START_MS,
+    holder: Holder | None = None,
+    priority: PriorityClass = "normal",
+    deferred: bool = False,
 ) -> NewCommand:
     return NewCommand(
-        CommandKey(key), "main.orders.cancel", "orders", "cancel", b"arguments", deferred, due_ms, START_MS + 60_000, priority, holder
+        CommandKey(key),
+        "main.orders.cancel",
+        "orders",
+        "cancel",
+        b"arguments",
+        deferred,
+        due_ms,
+        START_MS + 60_000,
+        priority,
+        holder,
     )
 
 

@@ -1,6 +1,6 @@
 """A command is started by one server at a time and done once."""
 
-from store.making import A, ANNA, B, BEN, START_MS, ManualClock, begun, command, committed, event, message, unit
+from store.making import ANNA, BEN, START_MS, A, B, ManualClock, begun, command, committed, event, message, unit
 
 from flowc.runtime.kernel.events import CommandKey
 from flowc.runtime.store.port import ALL_SHARDS, Store

@@ -1,4 +1,4 @@
-"""Disk full and I/O errors are never a bad unit: nobody is told more than that it is unknown, and the file is opened again."""
+"""Disk full and I/O errors are never a bad unit: it is unknown what became of it, and the file is opened again."""
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -8,7 +8,7 @@ import apsw
 import pytest
 from msgspec.structs import replace
 from store.failing import Disk, failing_disk
-from store.making import A, ANNA, BEN, ManualClock, begun, command, committed, event, message, outcome, row_of, unit
+from store.making import ANNA, BEN, A, ManualClock, begun, command, committed, event, message, outcome, row_of, unit
 
 from flowc.runtime.errors import StoreUnavailable
 from flowc.runtime.store import loads
@@ -70,7 +70,9 @@ async def test_what_was_acknowledged_before_a_failure_is_there(store: SqliteStor
     assert [turn.turn for turn in await store.journal(ANNA)] == list(range(1, row.turn + 1))
 
 
-async def test_a_failed_read_is_unavailable_and_the_next_one_works(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_failed_read_is_unavailable_and_the_next_one_works(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await begun(store)
     with monkeypatch.context() as patched:
         patched.setattr(loads, "load", _broken)

@@ -66,9 +66,7 @@ async def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
         SqliteStore.open(path)
 
 
-async def test_an_older_schema_is_migrated_with_what_is_in_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_older_schema_is_migrated_with_what_is_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "flowc.db"
     async with sqlite_store(path, ManualClock()) as store:
         row = await begun(store)
@@ -118,7 +116,15 @@ def test_a_place_where_no_file_can_be_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "refused"),
-    [("nfs4", True), ("cifs", True), ("9p", True), ("fuse.sshfs", True), ("ext4", False), ("fuse.mergerfs", False), ("btrfs", False)],
+    [
+        ("nfs4", True),
+        ("cifs", True),
+        ("9p", True),
+        ("fuse.sshfs", True),
+        ("ext4", False),
+        ("fuse.mergerfs", False),
+        ("btrfs", False),
+    ],
 )
 def test_network_file_systems_are_known_by_the_mount(kind: str, refused: bool) -> None:
     mounts = f"1 0 8:1 / / rw - ext4 /dev/a rw\n2 1 0:42 / /data rw,relatime shared:9 - {kind} server:/x rw\n"

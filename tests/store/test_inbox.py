@@ -1,7 +1,7 @@
 """Accepted events are numbered, known by their id, and found again when nobody works on them."""
 
 from msgspec.structs import replace
-from store.making import A, ANNA, B, BEN, START_MS, ManualClock, begun, event, row_of
+from store.making import ANNA, BEN, START_MS, A, B, ManualClock, begun, event, row_of
 
 from flowc.runtime.store.port import ALL_SHARDS, Store
 from flowc.runtime.store.rows import Gone, InboxFull, Known, Received, Wanted, shard_of

@@ -39,7 +39,7 @@ async def test_what_was_acknowledged_is_there_after_a_kill(tmp_path: Path, lines
     path = tmp_path / "flowc.db"
     acknowledged: dict[str, int] = {}
     for _ in range(2):  # the second process goes on where the first was killed
-        with subprocess.Popen(
+        with subprocess.Popen(  # noqa: ASYNC220 - nothing else runs on this loop
             [sys.executable, "-c", WORK, path, Path(__file__).parent.parent], stdout=subprocess.PIPE, text=True
         ) as worker:
             assert worker.stdout is not None

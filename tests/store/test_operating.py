@@ -3,7 +3,7 @@
 import hashlib
 
 import pytest
-from store.making import A, ANNA, BEN, START_MS, ManualClock, begun, command, committed, event, message, unit
+from store.making import ANNA, BEN, START_MS, A, ManualClock, begun, command, committed, event, message, unit
 
 from flowc.runtime.store.port import Store
 from flowc.runtime.store.rows import Census, Deployment, DeploymentKind, Digest, NewDeployment, Pause, Report, ServerId

@@ -1,6 +1,6 @@
 """Replies leave in the order of their commits, from one server at a time."""
 
-from store.making import A, ANNA, B, ManualClock, begun, committed, message, outcome, unit
+from store.making import ANNA, A, B, ManualClock, begun, committed, message, outcome, unit
 
 from flowc.runtime.store.port import ALL_SHARDS, Store
 from flowc.runtime.store.rows import Committed, Outgoing, Row, Sent

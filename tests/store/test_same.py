@@ -1,4 +1,4 @@
-"""Whatever is done in whatever order, SQLite answers as the store in memory does: the second opinion on every sentence at once."""
+"""Whatever is done in whatever order, SQLite answers as the store in memory does."""
 
 import asyncio
 import tempfile
@@ -10,7 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from msgspec.structs import replace
-from store.making import A, ANNA, B, BEN, ManualClock, command, event, unit
+from store.making import ANNA, BEN, A, B, ManualClock, command, event, unit
 
 from flowc.runtime.kernel.events import CommandKey
 from flowc.runtime.store.memory import MemoryStore
@@ -80,7 +80,7 @@ class Same(RuleBasedStateMachine):
         flags=st.tuples(st.booleans(), st.booleans()),
         replies=st.integers(0, 2),
     )
-    def commit(  # noqa: PLR0913, PLR0917 - each is drawn
+    def commit(
         self,
         address: Address,
         source: Source | tuple[str, EventKind, bool],
@@ -124,10 +124,15 @@ class Same(RuleBasedStateMachine):
         if isinstance(outcome, Committed):
             self.stale[address] = row
 
-    @rule(address=ADDRESSES, name=NAMES, kind=KINDS, body=st.sampled_from([b"p", b"q"]), trying=st.booleans(), holder=HOLDERS)
-    def receive(  # noqa: PLR0913, PLR0917 - each is drawn
-        self, address: Address, name: str, kind: EventKind, body: bytes, trying: bool, holder: Holder
-    ) -> None:
+    @rule(
+        address=ADDRESSES,
+        name=NAMES,
+        kind=KINDS,
+        body=st.sampled_from([b"p", b"q"]),
+        trying=st.booleans(),
+        holder=HOLDERS,
+    )
+    def receive(self, address: Address, name: str, kind: EventKind, body: bytes, trying: bool, holder: Holder) -> None:
         made = event(name, address, kind=kind, body=body, trying=trying)
         self.both(lambda store: store.receive([made], holder))
 

@@ -1,6 +1,6 @@
 """A timer belongs to one wait: it is found when due, once, and is gone when the wait was left."""
 
-from store.making import A, ANNA, B, START_MS, ManualClock, begun, committed, message, row_of, unit
+from store.making import ANNA, START_MS, A, B, ManualClock, begun, committed, message, row_of, unit
 
 from flowc.runtime.store.port import ALL_SHARDS, Store
 from flowc.runtime.store.rows import DueTimer, SilenceTimer

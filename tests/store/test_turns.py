@@ -4,13 +4,28 @@ import hashlib
 
 import pytest
 from msgspec.structs import replace
-from store.making import A, ANNA, BEN, START_MS, ManualClock, begun, command, committed, event, message, outcome, row_of, unit
+from store.making import (
+    ANNA,
+    BEN,
+    START_MS,
+    A,
+    ManualClock,
+    begun,
+    command,
+    committed,
+    event,
+    message,
+    outcome,
+    row_of,
+    unit,
+)
 
 from flowc.runtime.kernel.events import CommandKey
 from flowc.runtime.store.port import ALL_SHARDS, Store
 from flowc.runtime.store.recent import KEPT_S, event_hash
 from flowc.runtime.store.rows import (
     Behind,
+    Claims,
     Committed,
     Dead,
     Digest,
@@ -261,7 +276,7 @@ async def test_erasing_leaves_a_tombstone_and_a_turn_in_flight_loses(store: Stor
     assert (await store.journal(ANNA), await store.scan(), await store.commands(ANNA)) == ((), ((), ""), ())
     for what in ("commands", "timers", "replies", "inbox"):
         claims = await store.claim(what, ALL_SHARDS, 9, A)
-        assert not (claims.commands or claims.timers or claims.replies or claims.inbox)
+        assert claims == Claims()
     assert await store.erase(ANNA) == tombstone
     assert await store.erase(BEN) is None
 
