@@ -126,6 +126,8 @@ class Blocks:
         width = len(space.replace("\t", " " * STEP))
         bad = space.strip(" ") != ""
         top = self.open[-1]
+        if bad and width <= top.width and self.opener in MUST_OPEN | OPEN_WITHOUT_ARROW:
+            width = top.width + STEP  # how wide a tab is nobody knows, but that a block begins
         if width > top.width:
             self.deeper(start, content, width)
         elif width < top.width:

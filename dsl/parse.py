@@ -138,9 +138,12 @@ class Attempt:
         self.callbacks = grammar().callbacks(builder)
 
     def read(self, scanned: Scan, start: str) -> Tree:
+        if scanned.diagnostics and not scanned.tokens:  # too large to be read
+            self.whole = False
+            return Tree(None, ())
         reader = Reader(grammar().tables, self.callbacks, self.diagnostics.append)
         tree = reader.read(scanned.tokens, scanned.spoiled, start)
-        self.whole = reader.whole and bool(scanned.tokens or not scanned.diagnostics)
+        self.whole = reader.whole
         return tree if isinstance(tree, Tree) else Tree(None, ())
 
     def parse_part(self, start: int, end: int, filters: bool) -> tuple[Expression, tuple[Filter, ...]] | None:

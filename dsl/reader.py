@@ -23,7 +23,6 @@ from flowc.dsl.tokens import Token
 __all__ = ["Reader"]
 
 LAYOUT: Final = frozenset(("_NEWLINE", "_INDENT", "_DEDENT"))
-PATIENCE: Final = 200  # reports in a file after which lines that do not fit are left out without a try to repair them
 
 
 class Level(Enum):
@@ -42,16 +41,11 @@ class Reader:
     tokens: Sequence[Token] = ()
     spoiled: frozenset[int] = frozenset()
     whole: bool = True
-    reports: int = 0
 
     def read(self, tokens: Sequence[Token], spoiled: frozenset[int], start: str) -> object | None:
         """What `tokens` are as a `start`; None when not even its frame can be seen."""
         self.tokens, self.spoiled = tokens, spoiled
         return Passage(self, start, 0, len(tokens), 0).read()
-
-    def say(self, diagnostic: Diagnostic) -> None:
-        self.reports += 1
-        self.report(diagnostic)
 
     def is_spoiled(self, index: int) -> bool:
         """Whether the lexer repaired the line of token `index`."""
@@ -118,7 +112,7 @@ class Passage:
             self.missing_block()
         elif self.at_header():
             self.reader.whole = False
-            self.reader.say(blocks.missing_header(None))
+            self.reader.report(blocks.missing_header(None))
             machine.step(self.stand_in("ERROR"))
         return machine.result if machine.finish() else None
 
@@ -127,7 +121,7 @@ class Passage:
     def indent(self, token: Token) -> None:
         inside = self.tokens[self.index + 1]
         if self.depth + len(self.levels) >= MAX_NESTING:
-            self.reader.say(blocks.too_deep(inside.span, MAX_NESTING))
+            self.reader.report(blocks.too_deep(inside.span, MAX_NESTING))
             self.skip_block()
             if self.machine.step(token):
                 self.close_block()
@@ -137,7 +131,7 @@ class Passage:
             self.index += 1
             return
         if not self.reader.is_spoiled(self.index):
-            self.reader.say(self.unexpected_indent(self.index))
+            self.reader.report(self.unexpected_indent(self.index))
         if self.fits(self.machine.states, inside):
             self.levels.append(Level.IGNORED)
             self.index += 1
@@ -177,7 +171,7 @@ class Passage:
         """Reports a missing block. Lines that could only stand in it are it, as if they were indented."""
         head = self.head_before(self.index)
         if head and not quiet and not self.reader.is_spoiled(self.index - 1) and not self.reader.is_spoiled(self.index):
-            self.reader.say(blocks.missing_block(head))
+            self.reader.report(blocks.missing_block(head))
         machine = self.machine
         machine.step(self.stand_in("_INDENT"))
         if self.index < self.end and self.tokens[self.index].type not in LAYOUT:
@@ -246,11 +240,11 @@ class Passage:
             self.close_block()
         elif self.only_indented_too_far(token):
             if not self.reader.is_spoiled(self.index):
-                self.reader.say(self.unexpected_indent(self.index - 1))
+                self.reader.report(self.unexpected_indent(self.index - 1))
             machine.cut(len(machine.states) - 1)
             levels[-1] = Level.IGNORED
         elif self.at_header() and token.text in blocks.AFTER_HEADER:
-            self.reader.say(blocks.missing_header(token))
+            self.reader.report(blocks.missing_header(token))
             self.reader.whole = False
             machine.step(self.stand_in("ERROR"))
         else:
@@ -287,7 +281,7 @@ class Passage:
         line = self.line if self.line is not None else self.index
         stop = self.line_end(self.index) + 1
         if not self.reader.is_spoiled(self.index) and found.diagnostic:
-            self.reader.say(found.diagnostic)
+            self.reader.report(found.diagnostic)
         self.machine.cut(self.base)
         self.line = None
         self.index = stop

@@ -219,7 +219,7 @@ class Opened:
 class Assembly:
     """Nests the pieces of a text: `if` … `endif`, `for` … `endfor`."""
 
-    __slots__ = ("opened", "parse_part", "pieces", "report", "source", "too_deep", "top")
+    __slots__ = ("opened", "parse_part", "pieces", "report", "source", "too_deep", "top", "was_too_deep")
 
     def __init__(
         self, source: SourceFile, pieces: tuple[Chunk | Tag, ...], report: Report, parse_part: ParsePart
@@ -231,6 +231,7 @@ class Assembly:
         self.top: list[TextPart] = []
         self.opened: list[Opened] = []
         self.too_deep = 0  # open blocks that are left out
+        self.was_too_deep = False
 
     def parts(self) -> tuple[TextPart, ...]:
         for piece in self.pieces:
@@ -244,7 +245,8 @@ class Assembly:
                     self.block(piece)
         while self.opened:
             opened = self.opened.pop()
-            self.report(unclosed_block("for" if opened.variable else "if", opened.tag.span))
+            if not self.was_too_deep:
+                self.report(unclosed_block("for" if opened.variable else "if", opened.tag.span))
             self.inside().extend(opened.parts)
         return tuple(self.top)
 
@@ -270,8 +272,9 @@ class Assembly:
 
     def open(self, tag: Tag, word: str, after: int) -> None:
         if len(self.opened) == MAX_NESTING:
-            if not self.too_deep:
+            if not self.was_too_deep:
                 self.report(too_deep(tag.span))
+            self.was_too_deep = True
             self.too_deep += 1
             return
         variable = self.loop_variable(tag) if word == "for" else None

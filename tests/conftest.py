@@ -6,6 +6,11 @@ import shutil
 import pytest
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How many random edits of flows are tried: a few thousand in a test run, a million before a release."""
+    parser.addoption("--edits", type=int, default=2_000, help="random edits of flows that are read, checked and formatted")
+
+
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     """Async tests run on asyncio, which is what the server runs on."""
