@@ -8,7 +8,7 @@ import pytest
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How many random edits of flows are tried: a few thousand in a test run, a million before a release."""
-    parser.addoption("--edits", type=int, default=2_000, help="random edits of flows that are read, checked and formatted")
+    parser.addoption("--edits", type=int, default=2_000, help="random edits of flows that are tried")
 
 
 @pytest.fixture(scope="session")
