@@ -46,7 +46,7 @@ def _unused(
             continue
         shared = scope.own.flow is None
         if libraries or not shared:
-            yield from _declared(scope, used)
+            yield from _declared(scope, used, shared=shared)
         mentioned = signatures.reader.mentioned.get(path, set()) | resolved.mentioned.get(path, set())
         yield from _imports(scope, mentioned | checked.read.get(scope.own.flow or "", set()))
     for names in resolved.flows.values():
@@ -54,9 +54,11 @@ def _unused(
             yield from _variables(names, resolved, checked)
 
 
-def _declared(scope: Scope, used: set[object]) -> Iterable[Unused]:
+def _declared(scope: Scope, used: set[object], *, shared: bool) -> Iterable[Unused]:
     own = scope.own
     for topic in own.topics.values():
+        if isinstance(topic, EventDeclaration) and not shared:
+            continue  # an event that its flow does not handle is FLW501
         if topic not in used:
             yield Unused(topic.name, "event" if isinstance(topic, EventDeclaration) else "intent")
     for slot in own.slots.values():

@@ -45,7 +45,7 @@ def missing_fallback(model: Model, graphs: Graphs) -> Iterator[Diagnostic]:
     """FLW501: waits without `else`, events without a handler, and runs of flows that need their caller for it."""
     calls, left = callers(model, graphs), left_to_callers(model, graphs)
     for name, graph in graphs.items():
-        yield from _events(graph)
+        yield from _events(graph, model)
         if graph.handlers.otherwise is not None or not is_root(name, model, calls):
             continue
         for wait, others in _open(graph, has_else):
@@ -83,11 +83,15 @@ def _open(graph: FlowGraph, has: Callable[[Wait], bool]) -> Iterator[tuple[Wait,
         yield wait, 0
 
 
-def _events(graph: FlowGraph) -> Iterator[Diagnostic]:
+def _events(graph: FlowGraph, model: Model) -> Iterator[Diagnostic]:
+    """Events without a handler. One that was imported and is not used at all is FLW210."""
+    arms = (arm for wait in graph.waits for arm in wait.arms)
+    named = {pattern.name.text for arm in arms for pattern in names(arm, model, "event")}
     for name, event in graph.flow.events.items():
-        if name not in graph.handlers.events:
-            own = event.declaration.name.span
-            yield event_unhandled(name, own if own.path == graph.flow.path else _imported(name, graph), graph)
+        declared = event.declaration.name.span
+        own = declared.path == graph.flow.path
+        if name not in graph.handlers.events and (own or name in named):
+            yield event_unhandled(name, declared if own else _imported(name, graph), graph)
 
 
 def _imported(name: str, graph: FlowGraph) -> Span:

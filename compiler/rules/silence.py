@@ -207,7 +207,7 @@ def _waiting(wait: Node) -> tuple[str, Span]:
 
 def _path_note(path: tuple[Node, ...]) -> tuple[str, ...]:
     steps = way(path)
-    return (f"the way: {steps}",) if steps else ()
+    return (f"the way: {steps}",) if "→" in steps else ()
 
 
 def silent_path(source: Source, path: tuple[Node, ...], wait: Node) -> Diagnostic:
