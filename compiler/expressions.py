@@ -12,18 +12,17 @@ from typing import Literal, assert_never
 
 from flowc.compiler.facts import NOWHERE, Facts, Path, path_of
 from flowc.compiler.functions import (
-    FILTERS,
     FUNCTIONS,
     Signature,
     arithmetic,
     is_number,
     is_ordered,
-    is_printable,
     listed,
 )
 from flowc.compiler.literals import is_literal_for, number_of
 from flowc.compiler.model import NameKind
 from flowc.compiler.sight import BUILT_IN, At, Doubt, Names, Region
+from flowc.compiler.texts import type_of_text
 from flowc.compiler.type_mistakes import (
     TYPE_MISMATCH,
     mismatch,
@@ -48,7 +47,6 @@ from flowc.compiler.types import (
     MONEY,
     NONE,
     NUMBER,
-    TEXT,
     TIME,
     UNKNOWN,
     FlowType,
@@ -56,7 +54,6 @@ from flowc.compiler.types import (
     Unknown,
     fits,
     is_optional,
-    mark_of,
     marked_like,
     merged,
     optional,
@@ -69,16 +66,13 @@ from flowc.dsl.nodes import (
     Argument,
     Binary,
     BooleanLiteral,
-    Chunk,
     DateLiteral,
     DatetimeLiteral,
     DurationLiteral,
     Expression,
     FieldAccess,
-    Filter,
     FunctionCall,
     IntegerLiteral,
-    Interpolation,
     IsNone,
     ListLiteral,
     Name,
@@ -87,9 +81,6 @@ from flowc.dsl.nodes import (
     RecordLiteral,
     Reference,
     Text,
-    TextFor,
-    TextIf,
-    TextPart,
     TimeLiteral,
     Unary,
 )
@@ -138,7 +129,7 @@ class Expressions:
             return found
         inner = required(found)
         if is_optional(found) and not isinstance(found, NoneType) and fits(inner, wanted):
-            self._none(expression, wanted)
+            self.doubt(expression, wanted)
         else:
             self.tell(mismatch(expression, found, wanted))
         return found
@@ -149,7 +140,7 @@ class Expressions:
         if fits(found, BOOLEAN):
             return
         if isinstance(found, Optional) and fits(found.inner, BOOLEAN):
-            self._none(expression, BOOLEAN)
+            self.doubt(expression, BOOLEAN)
         elif not self.quiet:
             self.tell(not_a_condition(expression, found))
 
@@ -157,14 +148,15 @@ class Expressions:
         """The type of `expression` without `?` and mark; reports where it may be none."""
         found = self.type_of(expression, at)
         if isinstance(found, Optional):
-            self._none(expression, found.inner)
+            self.doubt(expression, found.inner)
         elif isinstance(found, NoneType):
             if not self.quiet:
                 self.tell(none_here(expression))
             return UNKNOWN
         return plain(found)
 
-    def _none(self, expression: Expression, wanted: FlowType) -> None:
+    def doubt(self, expression: Expression, wanted: FlowType) -> None:
+        """Notes that `expression` may be none where a `wanted` is needed; from here on it counts as there."""
         if self.quiet:
             return
         path = path_of(expression)
@@ -186,7 +178,7 @@ class Expressions:
     def _type_of(self, expression: Expression, at: At) -> FlowType:
         match expression:
             case Text():
-                return self.text(expression, at)
+                return type_of_text(expression, at, self)
             case Reference():
                 return self._reference(expression, at, tested=False)
             case FieldAccess():
@@ -281,7 +273,7 @@ class Expressions:
     def _field(self, access: FieldAccess, at: At) -> FlowType:
         whole = self.type_of(access.target, at)
         if isinstance(whole, Optional):
-            self._none(access.target, whole.inner)
+            self.doubt(access.target, whole.inner)
         elif isinstance(whole, NoneType):
             return UNKNOWN
         owner = plain(whole)
@@ -320,6 +312,8 @@ class Expressions:
             if both is None and not self.quiet:
                 self.tell(mismatch(item, found, of or UNKNOWN, why="the items before are"))
             of = UNKNOWN if both is None else both
+        if not items:
+            return EMPTY_LIST
         return UNKNOWN if of is None or isinstance(of, Unknown | NoneType) else ListOf(of)
 
     def _record(self, fields: Sequence[Argument], at: At) -> FlowType:
@@ -371,7 +365,7 @@ class Expressions:
             return (
                 NUMBER if not isinstance(of, Integer) and is_number(of) and not isinstance(of, Unknown) else _loose(of)
             )
-        return self._refused(operand.span, f"`-` of `{spelled(of)}`", "takes a number, a duration or money")
+        return self.refused(operand.span, f"`-` of `{spelled(of)}`", "takes a number, a duration or money")
 
     def _binary(self, expression: Binary, at: At) -> FlowType:
         operator, left, right = expression.operator, expression.left, expression.right
@@ -396,7 +390,7 @@ class Expressions:
                 of = arithmetic(operator, one, other)
                 if of is None:
                     said = f"`{operator}` of `{spelled(one)}` and `{spelled(other)}`"
-                    return self._refused(expression.operator_span, said, "these two do not go together")
+                    return self.refused(expression.operator_span, said, "these two do not go together")
                 if operator == "/" and not number_of(right) and not isinstance(of, Unknown):
                     of = optional(of)
                 return self._marked(of, expression)
@@ -426,7 +420,7 @@ class Expressions:
         both = merged(one, other)
         if both is not None and (is_ordered(both) or isinstance(both, Unknown)):
             return
-        self._refused(
+        self.refused(
             expression.operator_span,
             f"`{expression.operator}` of `{spelled(one)}` and `{spelled(other)}`",
             "these two cannot be compared",
@@ -444,7 +438,8 @@ class Expressions:
             for item in expression.right.items:
                 self._choice_value(of, item)
 
-    def _refused(self, span: Span, message: str, label: str) -> FlowType:
+    def refused(self, span: Span, message: str, label: str) -> FlowType:
+        """Reports that types do not go together; the result is Unknown."""
         if not self.quiet:
             self.tell(Diagnostic(TYPE_MISMATCH, message, (Label(span, label),)))
         return UNKNOWN
@@ -462,106 +457,26 @@ class Expressions:
                 self.tell(no_such(call.function, "function", FUNCTIONS))
             return UNKNOWN
         found = [self.there(argument, at) for argument in call.arguments]
-        of = self._applied(call.function, signature, found, 0, call.span)
+        of = self.applied(call.function, signature, found, 0, call.span)
         return marked_like(of, *(self.types[argument] for argument in call.arguments))
 
-    def _applied(
-        self, name: Name, signature: Signature, found: Sequence[FlowType], before: int, span: Span
-    ) -> FlowType:
+    def applied(self, name: Name, signature: Signature, found: Sequence[FlowType], before: int, span: Span) -> FlowType:
+        """What `signature` makes of `found`; the first `before` of them are not written as arguments."""
         if not signature.least <= len(found) <= signature.most:
             if not self.quiet:
                 self.tell(wrong_count(name, signature, len(found) - before, before, span))
             return UNKNOWN
         of = UNKNOWN if any(isinstance(each, Unknown) for each in found) else signature.result(found)
         if of is None:
-            self._refused(name.span, f"`{name.text}` of {listed(found)}", f"takes {signature.spelled}")
+            self.refused(name.span, f"`{name.text}` of {listed(found)}", f"takes {signature.spelled}")
             return UNKNOWN
         return of
 
     # ------------------------------------------------------------------------------------------------------ texts
 
-    def text(self, text: Text, at: At) -> FlowType:
-        """Types what stands in `text`: `text`, marked where something marked is shown in it."""
-        match text.parts:
-            case () | (Chunk(),):
-                return TEXT
-            case parts:
-                shown = self._parts(parts, at)
-                return marked_like(TEXT, *shown) if shown else TEXT
-
     def say(self, text: Text, at: At) -> None:
         """Types a text that is no expression."""
-        self._keep(text, self.text(text, at))
-
-    def _parts(self, parts: Sequence[TextPart], at: At) -> list[FlowType]:
-        shown: list[FlowType] = []
-        for part in parts:
-            match part:
-                case Chunk():
-                    pass
-                case Interpolation():
-                    shown.append(self._interpolation(part, at))
-                case TextIf(branches):
-                    facts = at.facts
-                    for branch in branches:
-                        yes, no = 0, 0
-                        if branch.condition is not None:
-                            self.condition(branch.condition, At(facts, at.locals))
-                            yes, no = self.facts.shown(branch.condition)
-                        shown.extend(self._parts(branch.parts, At(facts | yes, at.locals)))
-                        facts |= no
-                case TextFor():
-                    shown.extend(self._for(part, at))
-                case _:
-                    assert_never(part)
-        return shown
-
-    def _for(self, part: TextFor, at: At) -> list[FlowType]:
-        items = self.there(part.items, at)
-        name = part.variable.text
-        item: FlowType = UNKNOWN
-        if isinstance(items, ListOf):
-            item = items.item
-        elif not isinstance(items, Unknown) and not self.quiet:
-            self.tell(mismatch(part.items, items, None, why="expected a list"))
-        return self._parts(part.parts, At(self.facts.without(at.facts, name), {**at.locals, name: item}))
-
-    def _interpolation(self, part: Interpolation, at: At) -> FlowType:
-        whole = self.type_of(part.value, at)
-        of = whole
-        for each in part.filters:
-            of = self._filter(each, part.value, of, at)
-        if isinstance(of, Optional):
-            self._none(part.value, of.inner)
-        elif isinstance(of, NoneType) or not is_printable(of):
-            self._refused(part.value.span, f"a text cannot show `{spelled(of)}`", "shows one value, no list or record")
-        return whole if mark_of(whole) else of
-
-    def _filter(self, each: Filter, value: Expression, of: FlowType, at: At) -> FlowType:
-        name = each.name.text
-        if name == "default":
-            return self._default(each, of, at)
-        signature = FILTERS.get(name)
-        found = [self.there(argument, at) for argument in each.arguments]
-        if signature is None:
-            if not self.quiet:
-                self.unknown.add(each)
-                self.tell(no_such(each.name, "filter", [*FILTERS, "default"]))
-            return UNKNOWN
-        if isinstance(of, Optional):
-            self._none(value, of.inner)
-        return marked_like(self._applied(each.name, signature, [plain(of), *found], 1, each.span), of)
-
-    def _default(self, each: Filter, of: FlowType, at: At) -> FlowType:
-        found = [self.type_of(argument, at) for argument in each.arguments]
-        if len(found) != 1:
-            if not self.quiet:
-                self.tell(wrong_count(each.name, Signature(2, 2, "a value", lambda _: None), len(found), 1, each.span))
-            return UNKNOWN
-        if isinstance(of, NoneType):
-            return found[0]
-        both = merged(required(of), found[0])
-        return both if both is not None else (TEXT if is_printable(of) and is_printable(found[0]) else found[0])
+        self._keep(text, type_of_text(text, at, self))
 
 
 def _loose(of: FlowType) -> FlowType:

@@ -28,6 +28,7 @@ __all__ = [
     "DATE",
     "DATETIME",
     "DURATION",
+    "EMPTY_LIST",
     "INTEGER",
     "MONEY",
     "NONE",
@@ -61,6 +62,7 @@ FlowType = Type | Unknown | NoneType
 
 UNKNOWN: Final = Unknown()
 NONE: Final = NoneType()
+EMPTY_LIST: Final = ListOf(UNKNOWN)  # type: ignore[arg-type]  # `[]` fits every list
 TEXT: Final = Text()
 INTEGER: Final = Integer()
 NUMBER: Final = Number()
@@ -173,6 +175,8 @@ def merged(first: FlowType, second: FlowType) -> FlowType | None:
 
 
 def _merged(first: FlowType, second: FlowType) -> FlowType | None:
+    if second == EMPTY_LIST and isinstance(first, ListOf):
+        return first
     if _fits(first, second):
         return second
     if _fits(second, first):
