@@ -43,6 +43,7 @@ from flowc.compiler.types import (
     DATE,
     DATETIME,
     DURATION,
+    EMPTY_LIST,
     INTEGER,
     MONEY,
     NONE,

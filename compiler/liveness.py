@@ -170,11 +170,16 @@ class _Reading:
 
     def job(self, defer: Defer, live: list[int]) -> int:
         """What the arms of a job read; those of `anywhere` where it leaves one out."""
-        needed = live[defer.done] if defer.done is not None else 0
-        for own, general in ((defer.failed, self._flow.anywhere.failure), (defer.unknown, self._flow.anywhere.unknown)):
-            taken = general if own is None else own
-            needed |= live[taken] if taken is not None else 0
+        needed = 0
+        for arm in self._job_arms(defer):
+            needed |= live[arm]
         return needed
+
+    def _job_arms(self, defer: Defer) -> tuple[Target, ...]:
+        general = self._flow.anywhere
+        failed = general.failure if defer.failed is None else defer.failed
+        unknown = general.unknown if defer.unknown is None else defer.unknown
+        return (*_given(defer.done), *_given(failed), *_given(unknown))
 
     # ------------------------------------------------------------------------------------------------- control flow
 
@@ -203,8 +208,10 @@ class _Reading:
 
     def _plain_next(self, at: int, instruction: Instruction) -> tuple[Target, ...]:
         match instruction:
-            case Say() | Reads() | Assign() | Clear() | Mark() | Defer():
+            case Say() | Reads() | Assign() | Clear() | Mark():
                 return (at + 1,)
+            case Defer():
+                return (at + 1, *self._job_arms(instruction))
             case Ask(arms=arms, next=after):
                 return (*_wait_targets(arms), after)
             case Listen(arms=arms, say=said):

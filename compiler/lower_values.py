@@ -31,12 +31,14 @@ FUNCTIONS: Final = {
 
 
 def stored_type(of: FlowType) -> Type:
-    """`of` as a program spells it: a variable that is only ever `none` is a text that may be none."""
+    """`of` as a program spells it: what is only ever `none` may be a text, `[]` of texts."""
     match of:
         case NoneType() | Unknown():
             found = optional(TEXT)
             assert not isinstance(found, NoneType | Unknown)
             return found
+        case ListOf(Unknown()):
+            return ListOf(TEXT)
         case _:
             return of
 
