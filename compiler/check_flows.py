@@ -116,7 +116,8 @@ def _interface(names: FlowNames, signatures: Signatures) -> Interface:
 
 def _file(scope: Scope, signatures: Signatures, resolved: Resolved, checked: Checked, report: Report) -> None:
     """Services of the file, and slots of a library: what is read in no flow."""
-    expressions = _expressions(Names({}, frozenset(), {}), Facts(), resolved, checked, report)
+    sight = Names({}, frozenset(), {}, frozenset(scope.lost))
+    expressions = _expressions(sight, Facts(), resolved, checked, report)
     for service in scope.own.services.values():
         _service(service, signatures, expressions)
     for slot in scope.own.slots.values():

@@ -17,11 +17,12 @@ from flowc.compiler.facts import NOWHERE, Facts, path_of
 from flowc.compiler.literals import is_literal_for
 from flowc.compiler.model import AskFacts, OperationModel
 from flowc.compiler.resolve import FlowNames, Locals, Resolved
+from flowc.compiler.resolved import Interface
 from flowc.compiler.sight import At, Region
-from flowc.compiler.type_mistakes import mismatch
-from flowc.compiler.types import TEXT, UNKNOWN, FlowType, NoneType, Unknown, fits, is_optional, plain, required
+from flowc.compiler.types import UNKNOWN, FlowType, NoneType, Unknown, fits, is_optional, required
 from flowc.compiler.undoing import Undone, undone
-from flowc.compiler.value_mistakes import constant_condition, gives_nothing, missing_show, value_refused, wrong_result
+from flowc.compiler.value_mistakes import constant_condition, gives_nothing, value_refused, wrong_result
+from flowc.compiler.values_used import check_arguments, check_choice, check_do_arguments, check_say
 from flowc.dsl.diagnostic import Diagnostic
 from flowc.dsl.nodes import (
     Arm,
@@ -59,15 +60,6 @@ from flowc.runtime.types import ListOf, Record
 __all__ = ["Interface", "NotGiven", "Walk"]
 
 Wait = Ask | Choose | Listen | Do | Handoff
-
-
-@dataclass(frozen=True, slots=True)
-class Interface:
-    """What a flow takes and gives, and its slots, as its callers see them."""
-
-    parameters: Mapping[str, FlowType]
-    results: Mapping[str, FlowType]
-    slots: Mapping[str, FlowType]
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +232,7 @@ class Walk:
         match statement:
             case Say():
                 if self.final:
-                    self._say(statement, At(facts, local))
+                    check_say(statement, At(facts, local), self.expressions)
                 return facts
             case Goto(state):
                 return self._goto(state, statement, facts)
@@ -286,13 +278,6 @@ class Walk:
                 return facts
             case _:
                 assert_never(statement)
-
-    def _say(self, say: Say, at: At) -> None:
-        for text in (*say.texts, *say.buttons, *say.images):
-            self.expressions.say(text, at)
-        for link in say.links:
-            self.expressions.say(link.label, at)
-            self.expressions.say(link.url, at)
 
     def _goto(self, state: Name, by: Goto | Resume, facts: int) -> int:
         if facts != NOWHERE and state.text in self.names.states:
@@ -453,40 +438,21 @@ class Walk:
             items = self.expressions.there(choose.items, At(at, local))
             item = items.item if isinstance(items, ListOf) else UNKNOWN
             if self.final:
-                self._choice(choose, items, item, At(at, local))
+                check_choice(choose, items, item, At(at, local), self.expressions)
         waiting = self._wait(at)
         self._again(choose, self._arms(choose, choose.arms, waiting, local))
         return self._target(choose.name, required(item), waiting)
-
-    def _choice(self, choose: Choose, items: FlowType, item: FlowType, at: At) -> None:
-        if not isinstance(items, ListOf | Unknown):
-            self.tell(mismatch(choose.items, items, None, why="expected a list"))
-        self.expressions.say(choose.question, at)
-        if choose.show is not None:
-            local = {**at.locals, choose.name.text: item}
-            self.expressions.say(choose.show, At(self.facts.without(at.facts, choose.name.text), local))
-        elif not fits(plain(item), TEXT):
-            self.tell(missing_show(choose, item))
 
     # ------------------------------------------------------------------------------------------------------ calls
 
     def _call(self, call: Call, facts: int, local: Locals) -> int:
         operation = self.resolved.operations.get(call)
         if self.final:
-            self._arguments(call, operation, At(facts, local))
+            check_arguments(call, operation, At(facts, local), self.expressions)
         if not self._all_handled(call, operation):
             self._lower(failures=facts)
         failed = self._arms(call, call.arms, facts, local)
         return self._target(call.target, UNKNOWN if operation is None else operation.result, facts) & failed
-
-    def _arguments(self, call: Call | Defer, operation: OperationModel | None, at: At) -> None:
-        if operation is None:
-            for argument in call.arguments:
-                self.expressions.type_of(argument.value, at)
-            return
-        wanted = {each.name: each.type for each in operation.parameters}
-        what = f"`{operation.service}.{operation.name}`"
-        self.expressions.arguments(call.arguments, wanted, frozenset(wanted), what, call.operation.span, at)
 
     def _all_handled(self, call: Call, operation: OperationModel | None) -> bool:
         patterns = [pattern for arm in call.arms for pattern in arm.patterns]
@@ -497,7 +463,7 @@ class Walk:
 
     def _defer(self, defer: Defer, facts: int, local: Locals) -> int:
         if self.final:
-            self._arguments(defer, self.resolved.operations.get(defer), At(facts, local))
+            check_arguments(defer, self.resolved.operations.get(defer), At(facts, local), self.expressions)
             check_arms(defer.arms, self.tell)
         if facts != NOWHERE or defer in self.entry:
             self._locals[defer] = local
@@ -510,21 +476,11 @@ class Walk:
     def _do(self, do: Do, facts: int, local: Locals) -> int:
         callee = self.resolved.called.get(do)
         if self.final:
-            self._do_arguments(do, callee, At(facts, local))
+            check_do_arguments(do, self.interfaces.get(callee or ""), At(facts, local), self.expressions)
         waiting = self._wait(self._joined(do, facts))
         others = self._arms(do, do.arms, waiting, local)
         of = UNKNOWN if callee is None else Record(f"{callee}.gives")
         return self._target(do.target, of, waiting) & others
-
-    def _do_arguments(self, do: Do, callee: str | None, at: At) -> None:
-        interface = self.interfaces.get(callee or "")
-        if interface is None:
-            for argument in do.arguments:
-                self.expressions.type_of(argument.value, at)
-            return
-        wanted = {**interface.parameters, **interface.slots}
-        needed = frozenset(interface.parameters)
-        self.expressions.arguments(do.arguments, wanted, needed, f"the flow `{callee}`", do.flow.span, at)
 
     def _match(self, match: Match, facts: int, local: Locals) -> int:
         of: FlowType = UNKNOWN

@@ -5,8 +5,8 @@ References inside expressions wait for `check_types`, which knows what is local 
 is reported once and its node is `unknown`.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Final, Literal, assert_never
 
 from flowc.compiler.declare import (
@@ -17,7 +17,8 @@ from flowc.compiler.declare import (
     Scope,
     duplicate_wait,
 )
-from flowc.compiler.model import OperationModel, PatternKind, ServiceModel, SlotModel
+from flowc.compiler.model import OperationModel, SlotModel
+from flowc.compiler.resolved import Assignment, FlowNames, Locals, Resolved
 from flowc.compiler.signatures import Signatures
 from flowc.compiler.types import FlowType
 from flowc.compiler.unresolved import (
@@ -67,7 +68,6 @@ from flowc.dsl.nodes import (
     Say,
     Set,
     SilencePattern,
-    StateDeclaration,
     Statement,
 )
 from flowc.dsl.source import Span
@@ -75,61 +75,9 @@ from flowc.runtime.types import Record
 
 __all__ = ["Assignment", "FlowNames", "Locals", "Resolved", "resolve"]
 
-Locals = Mapping[str, FlowType]
 Place = Literal["wait", "choose", "call", "defer", "do", "handoff", "anywhere", "match"]
 NOTHING: Final[Locals] = {}
 ERROR: Final = Record("error")
-
-
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """Where a variable gets a value, and the locals in sight there."""
-
-    name: Name
-    source: Set | Call | Do | Choose
-    locals: Locals
-
-
-@dataclass(slots=True)
-class FlowNames:
-    """What the bodies of one flow name, while they are read."""
-
-    scope: Scope
-    header: FlowHeader
-    slots: dict[str, SlotModel]
-    services: dict[str, ServiceModel]
-    assignments: list[Assignment] = field(default_factory=list)
-    forgotten: list[Name] = field(default_factory=list)
-    outcomes: dict[str, None] = field(default_factory=dict)
-    dos: list[Do] = field(default_factory=list)
-    hands_off: bool = False
-
-    @property
-    def name(self) -> str:
-        return self.header.name.text
-
-    @property
-    def states(self) -> Mapping[str, StateDeclaration]:
-        return self.scope.own.states
-
-
-@dataclass(slots=True)
-class Resolved:
-    """Side tables of the whole project, and what each flow names. `used` are declarations that something names."""
-
-    flows: dict[str, FlowNames] = field(default_factory=dict)
-    operations: dict[Call | Defer, OperationModel] = field(default_factory=dict)
-    called: dict[Do, str] = field(default_factory=dict)
-    patterns: dict[NamePattern, PatternKind] = field(default_factory=dict)
-    locals: dict[Arm, Locals] = field(default_factory=dict)
-    used: set[object] = field(default_factory=set)
-    mentioned: dict[str, set[str]] = field(default_factory=dict)
-    unknown: set[object] = field(default_factory=set)
-
-    def use(self, path: str, name: str, declaration: object) -> None:
-        """The file at `path` uses `declaration` under `name`."""
-        self.used.add(declaration)
-        self.mentioned.setdefault(path, set()).add(name)
 
 
 def resolve(declarations: Declarations, signatures: Signatures, report: Report) -> Resolved:
