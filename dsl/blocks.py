@@ -72,7 +72,11 @@ def unexpected_indent(block: Sequence[Token], outer: int) -> Diagnostic:
         "a line is deeper than the one before it, which opens no block for it",
         (Label(block[1].span, "deeper"),),
         help=f"indent it {spaces}" if outer else f"write it {spaces}",
-        edits=tuple(Edit(Span(span.path, span.start, span.start + surplus), "") for span in line_starts(block)),
+        edits=tuple(
+            Edit(Span(span.path, span.start, span.start + surplus), "")
+            for span in line_starts(block)
+            if 0 < surplus <= span.end - span.start
+        ),
     )
 
 

@@ -43,8 +43,15 @@ def test_any_text_is_read(text: str) -> None:
     parse_expression(text, "any")
 
 
-def test_edited_flows_are_read(pytestconfig: pytest.Config) -> None:
-    for seed in range(pytestconfig.getoption("edits") // 4):
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test for every 500 edits, so that any number of them keeps the time limit of a test."""
+    if "seeds" in metafunc.fixturenames:
+        count = metafunc.config.getoption("edits")
+        metafunc.parametrize("seeds", [range(at, min(at + 500, count)) for at in range(0, count, 500)], ids=str)
+
+
+def test_edited_flows_are_read(seeds: range) -> None:
+    for seed in seeds:
         choose = random.Random(seed)
         chat = seed % 4 == 0
         text = mutate(choose.choice(CHATS if chat else VALID), choose, VALID)
