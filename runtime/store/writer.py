@@ -1,9 +1,9 @@
 """The one writer of a SQLite store: it owns the only writing connection, and commits what many ask for in one
 transaction, with one sync.
 
-A group runs on the event loop while its COMMIT takes less than SLOW_S: a hop to a thread and back costs more than a sync
-on a good disk. At the first that takes longer the writer moves to a thread of its own, for good. What counts is the time
-that is spent on the disk: the rest of a group is Python, which a thread would not make quicker.
+A group runs on the event loop while its COMMIT takes less than SLOW_S: a hop to a thread and back costs more than a
+sync on a good disk. At the first that takes longer the writer moves to a thread of its own, for good. What counts is
+the time that is spent on the disk: the rest of a group is Python, which a thread would not make quicker.
 
 Two kinds of errors. A *bad job* (a constraint, a value that does not fit) is the mistake of that job: the
 transaction is taken back, and the group runs again one by one, so that the others do not suffer. Everything of the
@@ -205,7 +205,7 @@ class Writer:
     # ------------------------------------------------------------------------------------------- in the writer's thread
 
     def _commit(self, group: list[Job[object]]) -> float:
-        """Answers each job. How long COMMIT or the checkpoint after it took, the longer one, in seconds."""
+        """Answers each job. How long COMMIT took, in seconds."""
         began = self.timer()
         self._synced_s = 0.0
         try:
@@ -215,12 +215,11 @@ class Writer:
         except Exception as error:  # noqa: BLE001 - the disk; or a bug of ours, and nobody may wait for ever for that
             self._drop()
             self._answer(group, StoreUnavailable(str(error)))
-        committed = self.timer()
         self._checkpoint()
         self.figures.groups += 1
         self.figures.jobs += len(group)
         self.figures.busy_s += self.timer() - began
-        return max(self._synced_s, self.timer() - committed)
+        return self._synced_s
 
     def _transact(self, group: list[Job[object]]) -> None:
         """The group in one transaction, or one by one where one of them is bad. Raises what the disk did, with
