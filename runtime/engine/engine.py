@@ -83,12 +83,16 @@ class Engine:
             engine = cls(around)
             await around.store.delay_overdue(ALL_SHARDS)
             around.start(engine._sweeper.run(sweep_every_s))
+            failure: BaseException | None = None
             try:
                 yield engine
-            finally:
-                with anyio.move_on_after(drain_s):
-                    await engine.drain()
-                around.stop()
+            except BaseException as error:  # noqa: BLE001 - raised below: a task group would wrap it
+                failure = error
+            with anyio.move_on_after(drain_s, shield=True):
+                await engine.drain()
+            around.stop()
+        if failure is not None:
+            raise failure
 
     @property
     def is_quiet(self) -> bool:

@@ -21,6 +21,7 @@ from flowc.runtime.program import Program
 from flowc.runtime.releases import make_current, program_of
 from flowc.runtime.services.open import open_services
 from flowc.runtime.services.port import Caller, Clock
+from flowc.runtime.store.memory import MemoryStore
 from flowc.runtime.store.port import Store
 from flowc.runtime.store.rows import Holder, ServerId
 from flowc.runtime.store.sqlite import SqliteStore
@@ -98,6 +99,8 @@ async def surroundings_of(
 
 def open_store(address: str, folder: Path) -> Store:
     """`memory:` or `sqlite:///PATH`. Raises StoreError, StoreUnknown."""
+    if address == "memory:":
+        return MemoryStore()
     if address.startswith("sqlite:///"):
         return SqliteStore.open(folder / address.removeprefix("sqlite:///"))
     raise StoreUnknown(address)

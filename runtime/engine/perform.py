@@ -169,7 +169,7 @@ class Performer:
             stand = replace(stand, position=None, deployed=self._around.current)
         moment = moment_of(self._around.store.clock.now_ms(), stand.row, self._around.seed())
         taken = Taken(Faulted(moment, of_message, reason), moment)
-        dead = Dead(pending.kind, b"" if pending.body is None else body_bytes(self.sealed(pending.body)), reason, pending.tries)
+        dead = Dead(pending.kind, b"" if pending.body is None else body_bytes(self.sealed(stand, pending.body)), reason, pending.tries)
         try:
             step = advance(stand.deployed.loaded, stand.position, taken.event)
             taken.add(step)
@@ -231,11 +231,16 @@ class Performer:
         )
         return Made(stand, position, unit, spoken)
 
-    def sealed(self, body: Body) -> Body:
-        """A body as it may be stored: a message of a bot that asks for secrets may be one."""
-        if isinstance(body, MessageBody) and self._around.current.secrets.slots:
-            return SealedBody(self._around.seal.close(body_bytes(body)), body.user)
-        return body
+    def sealed(self, stand: Stand | None, body: Body) -> Body:
+        """A body as it may be stored. A message is sealed where a secret is asked for, or that cannot be known."""
+        slots = self._around.current.secrets.slots
+        if not slots or not isinstance(body, MessageBody):
+            return body
+        if stand is not None:
+            wanted = asking(stand.deployed.loaded, stand.position)
+            if wanted.asked is None or (wanted.flow, wanted.asked.name) not in slots:
+                return body
+        return SealedBody(self._around.seal.close(body_bytes(body)), body.user)
 
 
 def with_source(unit: Unit, source: Source) -> Unit:

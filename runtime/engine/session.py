@@ -127,9 +127,7 @@ class Session:
 
     @property
     def _is_free(self) -> bool:
-        stand = self.stand
-        waits = stand is not None and stand.position is not None and stand.position.expects in ("write", "reads")
-        return self._task is None and self._direct is None and not self._results and not waits
+        return self._task is None and self._direct is None and not self._results and not _continues(self.stand)
 
     def _start(self) -> None:
         self._task = self._around.start(self._run())
@@ -147,11 +145,10 @@ class Session:
         except Exception as error:  # noqa: BLE001 - a mistake of ours here must not stop the other conversations
             self._around.log("error", "conversation failed", {"error": type(error).__name__})
             self._lost_store(f"a mistake of ours, {type(error).__name__}")
-        finally:
-            self._task = self._current = None
-            if self._woken or self._direct is not None:
-                self._woken = False
-                self._start()
+        self._task = self._current = None
+        if self._woken or self._direct is not None:
+            self._woken = False
+            self._start()
 
     async def _took_one(self) -> bool:
         """Whether something was done, so that it is worth while to look again."""
@@ -180,6 +177,14 @@ class Session:
         loaded = (await self._around.store.load([Wanted(self.address)]))[0]
         self.stand = await self._performer.stand(loaded.row)
         self._inbox.learn(loaded.inbox, is_whole=True)
+        numbers = {event.number for event in loaded.inbox}
+        for pending in self._answers.queued():
+            if pending.number not in numbers:  # taken: here, and its answer is under way, or by another server
+                self._around.start(self._answer_known(pending))
+        if self._chain is not None and not _continues(self.stand):
+            chain, self._chain = self._chain, None  # another server took its last turn
+            chain.complete = False
+            self._finish(chain)
 
     # ------------------------------------------------------------------------------------------------ what can be taken
 
@@ -483,7 +488,12 @@ class Session:
 
     def _incoming(self, pending: Pending) -> Incoming:
         assert pending.body is not None
-        return incoming_of(self.address, pending, self._performer.sealed(pending.body), trying=pending is self._current)
+        return incoming_of(self.address, pending, self._performer.sealed(self.stand, pending.body), trying=pending is self._current)
+
+
+def _continues(stand: Stand | None) -> bool:
+    """Turns follow by themselves: a write or a group of reads is under way."""
+    return stand is not None and stand.position is not None and stand.position.expects in ("write", "reads")
 
 
 def _is_loose(pending: Pending) -> bool:
