@@ -7,7 +7,6 @@ others, so it shares no code with them but the values.
 
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from hashlib import sha256
 
 from msgspec.structs import replace
@@ -15,11 +14,10 @@ from msgspec.structs import replace
 from flowc.runtime.errors import StoreUnavailable
 from flowc.runtime.kernel.events import CommandKey
 from flowc.runtime.program import PriorityClass
+from flowc.runtime.store import remembered
 from flowc.runtime.store.clock import SystemClock
 from flowc.runtime.store.port import CLASSES, Clock
-from flowc.runtime.store.recent import EventHash
 from flowc.runtime.store.rows import (
-    INBOX_LIMIT,
     Address,
     Behind,
     Census,
@@ -30,11 +28,9 @@ from flowc.runtime.store.rows import (
     Deployment,
     Digest,
     Direct,
-    DueTimer,
     FromInbox,
     Gone,
     Holder,
-    InboxEvent,
     InboxFull,
     Incoming,
     JournalRow,
@@ -44,14 +40,11 @@ from flowc.runtime.store.rows import (
     Lost,
     LostWhy,
     NewDeployment,
-    Orphan,
     Outcome,
-    Outgoing,
     Pause,
     Postponed,
     Receipt,
     Received,
-    Repetition,
     Report,
     Result,
     Row,
@@ -72,60 +65,15 @@ LIMITED = ("message", "event")
 MERCY_MS = 60_000
 
 
-@dataclass(slots=True)
-class Held:
-    """An inbox event and who works on it."""
-
-    held: InboxEvent
-    lease_ms: int
-
-
-@dataclass(slots=True)
-class Unsent:
-    """Turns of `journal` before `at` have left, and `skip` replies of the next one."""
-
-    at: int
-    skip: int
-    server: ServerId
-    lease_ms: int
-
-
-@dataclass(slots=True)
-class Turn:
-    row: JournalRow
-    digest: bytes
-
-
-@dataclass(slots=True)
-class Conversation:
-    """All that is kept of an address. `rows` has the current incarnation and those that still have jobs."""
-
-    address: Address
-    rows: dict[int, Row] = field(default_factory=dict)
-    current: int = 0
-    journal: list[Turn] = field(default_factory=list)
-    inbox: list[Held] = field(default_factory=list)
-    taken: int = 0
-    commands: dict[CommandKey, StoredCommand] = field(default_factory=dict)
-    late: dict[CommandKey, list[bytes]] = field(default_factory=dict)
-    leases: dict[int, int] = field(default_factory=dict)  # of timers, by incarnation
-    unsent: Unsent | None = None
-    dead: list[DeadEvent] = field(default_factory=list)
-
-    @property
-    def row(self) -> Row:
-        return self.rows.get(self.current) or Row(self.address)
-
-
 class MemoryStore:
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()
-        self._all: dict[Address, Conversation] = {}
+        self._all: dict[Address, remembered.Conversation] = {}
         self._bundles: dict[Digest, bytes] = {}
         self._deployments: list[Deployment] = []
         self._reports: dict[ServerId, Report] = {}
         self._pauses: dict[str, Pause] = {}
-        self._scanned: list[tuple[Address, Turn]] = []
+        self._scanned: list[tuple[Address, remembered.Turn]] = []
         self._closed = False
 
     @property
@@ -135,12 +83,12 @@ class MemoryStore:
     async def close(self) -> None:
         self._closed = True
 
-    def _of(self, address: Address) -> Conversation:
+    def _of(self, address: Address) -> remembered.Conversation:
         if self._closed:
             raise StoreUnavailable("it was closed")
-        return self._all.setdefault(address, Conversation(address))
+        return self._all.setdefault(address, remembered.Conversation(address))
 
-    def _in(self, shards: Collection[int]) -> list[Conversation]:
+    def _in(self, shards: Collection[int]) -> list[remembered.Conversation]:
         if self._closed:
             raise StoreUnavailable("it was closed")
         return [one for one in self._all.values() if shard_of(one.address) in shards]
@@ -153,10 +101,12 @@ class MemoryStore:
     def _load(self, wanted: Wanted) -> Loaded:
         one = self._of(wanted.address)
         row = one.row if wanted.incarnation is None else one.rows.get(wanted.incarnation, Row(wanted.address))
-        outstanding = tuple(command for command in _sorted(one) if command.incarnation == row.incarnation)
+        outstanding = tuple(
+            command for command in remembered.outstanding(one) if command.incarnation == row.incarnation
+        )
         if row.incarnation:
             row = replace(row, recent=one.row.recent)
-        repetition = None if wanted.event is None else _repetition(one, wanted.event)
+        repetition = None if wanted.event is None else remembered.repetition(one, wanted.event)
         return Loaded(row, tuple(held.held for held in one.inbox), outstanding, repetition)
 
     async def commit(self, units: Sequence[Unit]) -> Sequence[Outcome]:
@@ -178,18 +128,18 @@ class MemoryStore:
                 if event.kind in LIMITED and one.row.recent.find(event.hash) is not None:
                     return Lost("known")
                 if one.inbox and not awaited:
-                    receipt = _put(one, event, unit.holder, now_ms)
-                    return InboxFull() if isinstance(receipt, InboxFull) else Behind(_number(receipt))
+                    receipt = remembered.put(one, event, unit.holder, now_ms)
+                    return InboxFull() if isinstance(receipt, InboxFull) else Behind(remembered.number_of(receipt))
             case FromInbox(number):
                 held = next((held.held for held in one.inbox if held.held.number == number), None)
-                if held is None or not _may_be_taken(one, held):
+                if held is None or not remembered.may_be_taken(one, held):
                     return Lost("inbox")
                 event = held.event
                 one.inbox = [held for held in one.inbox if held.held.number != number]
                 one.taken = max(one.taken, number)
         return self._write(one, unit, event, now_ms)
 
-    def _lost(self, one: Conversation, unit: Unit) -> LostWhy | None:
+    def _lost(self, one: remembered.Conversation, unit: Unit) -> LostWhy | None:
         base = unit.base
         if one.row.erased:
             return "erased"
@@ -202,7 +152,7 @@ class MemoryStore:
                 return "deployment"
         return "settled" if unit.settles is not None and unit.settles not in one.commands else None
 
-    def _write(self, one: Conversation, unit: Unit, event: Incoming | None, now_ms: int) -> Committed:
+    def _write(self, one: remembered.Conversation, unit: Unit, event: Incoming | None, now_ms: int) -> Committed:
         base, number = unit.base, unit.incarnation
         recent, digest = one.row.recent, b""
         if event is not None and event.kind in LIMITED:
@@ -234,11 +184,11 @@ class MemoryStore:
                 del one.rows[number]
         one.leases.pop(number, None)
         entry = replace(unit.entry, now_ms=row.at_ms)
-        turn = Turn(
+        turn = remembered.Turn(
             JournalRow(base.address, number, unit.turn, unit.deployment, unit.wait, unit.ended, unit.cause, entry),
             digest,
         )
-        sends = unit.pushes and _push(one, unit.holder, now_ms)
+        sends = unit.pushes and remembered.push(one, unit.holder, now_ms)
         one.journal.append(turn)
         self._scanned.append((base.address, turn))
         if unit.settles is not None:
@@ -266,7 +216,7 @@ class MemoryStore:
         if unit.dead is not None:
             one.dead.append(DeadEvent(base.address, number, unit.turn, row.at_ms, unit.dead))
         if unit.takes_next and one.inbox:
-            _try(one.inbox[0], unit.holder, now_ms)
+            remembered.count_try(one.inbox[0], unit.holder, now_ms)
         return Committed(row, one.inbox[0].held if one.inbox else None, sends)
 
     # ------------------------------------------------------------------------------------------------------------ inbox
@@ -285,12 +235,12 @@ class MemoryStore:
                 (t.digest for t in one.journal if (t.row.incarnation, t.row.turn) == (seen.incarnation, seen.turn)), b""
             )
             return Known(digest == event.digest, None, seen.incarnation, seen.turn)
-        return _put(one, event, holder, now_ms)
+        return remembered.put(one, event, holder, now_ms)
 
     async def tried(self, address: Address, number: int, holder: Holder) -> int | None:
         for held in self._of(address).inbox:
             if held.held.number == number:
-                _try(held, holder, self._clock.now_ms())
+                remembered.count_try(held, holder, self._clock.now_ms())
                 return held.held.tries
         return None
 
@@ -316,13 +266,13 @@ class MemoryStore:
         now_ms, all_of = self._clock.now_ms(), self._in(shards)
         match what:
             case "commands":
-                return Claims(commands=_claim_commands(all_of, limit, holder, classes, now_ms))
+                return Claims(commands=remembered.claim_commands(all_of, limit, holder, classes, now_ms))
             case "inbox":
-                return Claims(inbox=_claim_inbox(all_of, limit, holder, classes, now_ms))
+                return Claims(inbox=remembered.claim_inbox(all_of, limit, holder, classes, now_ms))
             case "timers":
-                return Claims(timers=_claim_timers(all_of, limit, holder, now_ms))
+                return Claims(timers=remembered.claim_timers(all_of, limit, holder, now_ms))
             case "replies":
-                return Claims(replies=_claim_replies(all_of, limit, holder, now_ms))
+                return Claims(replies=remembered.claim_replies(all_of, limit, holder, now_ms))
 
     async def start(self, starts: Sequence[Start]) -> Sequence[int | None]:
         return tuple(self._start(start) for start in starts)
@@ -370,10 +320,10 @@ class MemoryStore:
             return Late(len(one.late[result.key]))
         del one.commands[result.key]
         receipt = self._receive(result.event, holder, self._clock.now_ms())
-        return Settled(_number(receipt), isinstance(receipt, Received) and receipt.first)
+        return Settled(remembered.number_of(receipt), isinstance(receipt, Received) and receipt.first)
 
     async def commands(self, address: Address) -> Sequence[StoredCommand]:
-        return _sorted(self._of(address))
+        return remembered.outstanding(self._of(address))
 
     async def late(self, address: Address) -> Sequence[tuple[CommandKey, int]]:
         return tuple(sorted((key, len(bodies)) for key, bodies in self._of(address).late.items()))
@@ -401,7 +351,7 @@ class MemoryStore:
         one = self._of(address)
         ids = [(turn.row.incarnation, turn.row.turn) for turn in one.journal]
         start = ids.index(after) + 1 if after in ids else 0
-        return tuple(_replies(turn) for turn in one.journal[start:] if turn.row.entry.reply_count)[:limit]
+        return tuple(remembered.replies_of(turn) for turn in one.journal[start:] if turn.row.entry.reply_count)[:limit]
 
     async def sent(self, cursors: Sequence[Sent]) -> None:
         for cursor in cursors:
@@ -473,7 +423,7 @@ class MemoryStore:
     async def summaries(
         self, after: Address | None = None, limit: int = 100, *, ended: bool = False
     ) -> Sequence[Summary]:
-        known = sorted((one for one in self._all.values() if one.rows), key=lambda one: _order(one.address))
+        known = sorted((one for one in self._all.values() if one.rows), key=lambda one: remembered.order(one.address))
         return tuple(
             Summary(
                 row.address,
@@ -491,7 +441,7 @@ class MemoryStore:
             for row in (one.row,)
             if not row.erased
             and (ended or not row.ended or row.jobs)
-            and (after is None or _order(one.address) > _order(after))
+            and (after is None or remembered.order(one.address) > remembered.order(after))
         )[:limit]
 
     async def journal(
@@ -516,7 +466,7 @@ class MemoryStore:
         if not one.rows and not one.inbox:
             return None
         tombstone = Row(address, one.current, one.row.turn, ended=True, erased=True)
-        self._all[address] = Conversation(address, {one.current: tombstone}, one.current)
+        self._all[address] = remembered.Conversation(address, {one.current: tombstone}, one.current)
         return tombstone
 
     async def dead(self, limit: int = 100) -> Sequence[DeadEvent]:
@@ -548,134 +498,3 @@ async def memory_store(clock: Clock | None = None) -> AsyncIterator[MemoryStore]
     store = MemoryStore(clock)
     yield store
     await store.close()
-
-
-def _put(one: Conversation, event: Incoming, holder: Holder, now_ms: int) -> Received | Known | InboxFull:
-    for held in one.inbox:
-        if held.held.event.hash == event.hash:
-            return Known(held.held.event.digest == event.digest, held.held.number)
-    if event.kind in LIMITED and sum(held.held.event.kind in LIMITED for held in one.inbox) >= INBOX_LIMIT:
-        return InboxFull()
-    number = max(one.inbox[-1].held.number if one.inbox else 0, one.taken) + 1
-    is_first = not one.inbox
-    stored = replace(event, at_ms=event.at_ms or now_ms, trying=False)
-    one.inbox.append(Held(InboxEvent(number, stored, int(event.trying and is_first)), now_ms + holder.lease_ms))
-    return Received(number, is_first)
-
-
-def _number(receipt: Receipt) -> int:
-    match receipt:
-        case Received(number) | Known(_, int(number)):
-            return number
-        case _:
-            raise ValueError(f"the event does not fit into the inbox: {receipt}")
-
-
-def _may_be_taken(one: Conversation, wanted: InboxEvent) -> bool:
-    return wanted.event.kind == "result" or not any(
-        held.held.event.kind == "message" for held in one.inbox if held.held.number < wanted.number
-    )
-
-
-def _try(held: Held, holder: Holder, now_ms: int) -> None:
-    held.held = replace(held.held, tries=held.held.tries + 1)
-    held.lease_ms = now_ms + holder.lease_ms
-
-
-def _push(one: Conversation, holder: Holder, now_ms: int) -> bool:
-    unsent = one.unsent
-    if unsent is None:
-        one.unsent = Unsent(len(one.journal), 0, holder.server, now_ms + holder.lease_ms)
-        return True
-    if unsent.server != holder.server or unsent.lease_ms <= now_ms:
-        return False
-    unsent.lease_ms = now_ms + holder.lease_ms
-    return True
-
-
-def _claim_commands(
-    all_of: list[Conversation], limit: int, holder: Holder, classes: Sequence[PriorityClass], now_ms: int
-) -> tuple[StoredCommand, ...]:
-    due = [(one, command) for one in all_of for command in one.commands.values() if command.wait_ms <= now_ms]
-    due = [found for found in due if found[1].priority in classes]
-    due.sort(key=lambda found: (classes.index(found[1].priority), found[1].wait_ms))
-    for one, command in due[:limit]:
-        one.commands[command.key] = replace(command, server=holder.server, wait_ms=now_ms + holder.lease_ms)
-    return tuple(command for _, command in due[:limit])
-
-
-def _claim_inbox(
-    all_of: list[Conversation], limit: int, holder: Holder, classes: Sequence[PriorityClass], now_ms: int
-) -> tuple[Orphan, ...]:
-    found: list[tuple[tuple[int, int], Conversation]] = []
-    for one in all_of:
-        lapsed = [
-            (classes.index(held.held.event.priority), held.lease_ms)
-            for held in one.inbox
-            if held.lease_ms <= now_ms and held.held.event.priority in classes
-        ]
-        if lapsed and one.inbox[0].lease_ms <= now_ms:
-            found.append((min(lapsed), one))
-        elif lapsed:
-            for held in one.inbox:
-                held.lease_ms = max(held.lease_ms, one.inbox[0].lease_ms)
-    found.sort(key=lambda item: item[0])
-    for _, one in found[:limit]:
-        one.inbox[0].lease_ms = now_ms + holder.lease_ms
-    return tuple(Orphan(one.address, one.inbox[0].held) for _, one in found[:limit])
-
-
-def _claim_timers(all_of: list[Conversation], limit: int, holder: Holder, now_ms: int) -> tuple[DueTimer, ...]:
-    due = [
-        (one, DueTimer(one.address, number, min(row.timers, key=lambda timer: timer.due_ms), row.priority))
-        for one in all_of
-        for number, row in one.rows.items()
-        if row.timers and min(timer.due_ms for timer in row.timers) <= now_ms and one.leases.get(number, 0) <= now_ms
-    ]
-    due.sort(key=lambda found: found[1].timer.due_ms)
-    for one, timer in due[:limit]:
-        one.leases[timer.incarnation] = now_ms + holder.lease_ms
-    return tuple(timer for _, timer in due[:limit])
-
-
-def _claim_replies(all_of: list[Conversation], limit: int, holder: Holder, now_ms: int) -> tuple[Outgoing, ...]:
-    lapsed = [(one, one.unsent) for one in all_of if one.unsent is not None and one.unsent.lease_ms <= now_ms]
-    lapsed.sort(key=lambda found: found[1].lease_ms)
-    for _, unsent in lapsed[:limit]:
-        unsent.server, unsent.lease_ms = holder.server, now_ms + holder.lease_ms
-    return tuple(
-        Outgoing(
-            one.address,
-            tuple(_replies(turn) for turn in one.journal[unsent.at :] if turn.row.entry.reply_count),
-            unsent.skip,
-        )
-        for one, unsent in lapsed[:limit]
-    )
-
-
-def _repetition(one: Conversation, event: EventHash) -> Repetition | None:
-    seen = one.row.recent.find(event)
-    if seen is None:
-        waiting = [held.held for held in one.inbox if held.held.event.hash == event]
-        return Repetition(waiting[0].event.digest, waiting[0].number) if waiting else None
-    ids = [(turn.row.incarnation, turn.row.turn) for turn in one.journal]
-    first = ids.index((seen.incarnation, seen.turn))
-    turns = [turn for turn in one.journal[first + 1 :] if turn.row.cause == event]
-    return Repetition(
-        one.journal[first].digest, None, (_replies(one.journal[first]), *(_replies(turn) for turn in turns))
-    )
-
-
-def _replies(turn: Turn) -> TurnReplies:
-    row = turn.row
-    return TurnReplies(row.incarnation, row.turn, row.entry.now_ms, row.entry.replies, row.entry.reply_count)
-
-
-def _sorted(one: Conversation) -> tuple[StoredCommand, ...]:
-    return tuple(
-        sorted(one.commands.values(), key=lambda command: (command.incarnation, command.created_ms, command.key))
-    )
-
-
-def _order(address: Address) -> tuple[int, str]:
-    return shard_of(address), address

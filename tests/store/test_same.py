@@ -200,4 +200,4 @@ class Same(RuleBasedStateMachine):
 
 
 TestSame = Same.TestCase
-TestSame.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+TestSame.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
