@@ -76,7 +76,7 @@ def examinations(directory: Path | None, env: str) -> Iterable[Check]:
 
 
 def sqlite_version() -> Check:
-    from flowc.runtime.store.open import engine_version
+    from flowc.runtime.store.file import engine_version
 
     return Check("well", f"SQLite {engine_version()}")
 
@@ -109,7 +109,7 @@ def token_check(project: "Project", env: str, environment: "Environment") -> Ite
 def store(environment: "Environment") -> Check:
     """Whether the store opens, or whoever serves it is alive."""
     from flowc.runtime.errors import FlowcError, StoreLocked
-    from flowc.runtime.store.open import open_store
+    from flowc.runtime.engine.opening import open_store
 
     async def open_and_close() -> None:
         opened = open_store(environment.store, environment.folder)

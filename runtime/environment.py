@@ -1,4 +1,5 @@
-"""One environment of a bot, as the engine takes it: where it stores, where its services are, who understands. Read once, at the edge."""
+"""One environment of a bot, as the engine takes it: where it stores, where its services are, who understands. Read
+once, at the edge."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,0 +1,160 @@
+"""Dates, times and moments as people write them.
+
+A date without a year is the next one to come, and so is a weekday. `3/4` is read in the order of the user's locale,
+unless one of the numbers can only be a day.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+
+from flowc.runtime.understanding.forms import AFTER, BEFORE, Form, Groups, Setting, form, one_of
+from flowc.runtime.understanding.language import Language
+from flowc.runtime.values import Value
+
+_DAY_NUMBER = r"([0-9]{1,2})(?:st|nd|rd|th|\.)?"
+_OF = r"\s+(?:of\s+)?"
+_YEAR = r"(?:,?\s+([0-9]{4}))?"
+_CLOCK = r"([01]?[0-9]|2[0-3])[:.]([0-5][0-9])(?::([0-5][0-9]))?"
+_HALF = r"\s*(a\.?m\.?|p\.?m\.?)"
+_RFC_3339 = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2})?(?:Z|[+-][0-9]{2}:[0-9]{2})?"
+
+
+def date_forms(language: Language) -> tuple[Form, ...]:
+    """The forms of a date."""
+    month = one_of(language.months)
+    weekday, day_word = one_of(language.weekdays), one_of(language.day_words)
+    next_word, in_word = one_of(language.next_words), one_of(language.in_words)
+    units = one_of(word for word, seconds in language.units.items() if seconds % 86_400 == 0 and len(word) > 1)
+    return (
+        form(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})", _of_numbers("ymd"), after=r"(?:$|[^\pL\pN_:-])"),
+        form(r"([0-9]{1,2})\.\s?([0-9]{1,2})\.(?:\s?([0-9]{4}|[0-9]{2}))?", _of_numbers("dmy"), after=r"(?:$|[^\pN])"),
+        form(r"([0-9]{1,2})/([0-9]{1,2})(?:/([0-9]{4}|[0-9]{2}))?", _of_numbers(None), after=r"(?:$|[^\pL\pN_/])"),
+        form(f"{_DAY_NUMBER}{_OF}{month}\\.?{_YEAR}", _day_first),
+        form(f"{month}\\.?\\s+(?:the\\s+)?{_DAY_NUMBER}{_YEAR}", _month_first),
+        form(f"(?:{next_word}\\s+)?{weekday}", _weekday),
+        form(day_word, _day_word),
+        form(f"{in_word}\\s+([0-9]{{1,3}})\\s+{units}", _in_days),
+    )
+
+
+def time_forms(language: Language) -> tuple[Form, ...]:
+    """The forms of a time of day. `9.30` is one only before `Uhr`, because elsewhere it is a number."""
+    return (
+        form(r"([01]?[0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9]))?(?:\s*(a\.?m\.?|p\.?m\.?))?", _clock),
+        form(r"(1[0-2]|0?[1-9])()()" + _HALF, _clock),
+        form(r"([01]?[0-9]|2[0-3])(?:[.:]([0-5][0-9]))?()()\s*uhr", _clock),
+        form(one_of(language.clock_words), _clock_word),
+    )
+
+
+def moment_forms() -> tuple[Form, ...]:
+    """The forms of a moment that are one: others are a date and a time beside each other (`moment`)."""
+    return (Form(f"{BEFORE}({_RFC_3339}){AFTER}", _RFC_3339, _rfc_3339),)
+
+
+def moment(day: date, clock: time, setting: Setting) -> datetime:
+    """A date and a time in the user's zone."""
+    return datetime.combine(day, clock, setting.zone).astimezone(UTC)
+
+
+def bare_hour(text: str) -> time | None:
+    """`9` as the answer to a question about a time."""
+    return time(int(text)) if text.isascii() and text.isdecimal() and len(text) <= 2 and int(text) < 24 else None
+
+
+def _of_numbers(order: str | None) -> Callable[[Groups, Setting], Value]:
+    def read(groups: Groups, setting: Setting) -> Value:
+        letters = order or setting.language.order
+        if letters == "ymd" and order is None:  # `12/24` where years come first
+            letters = "mdy"
+        parts = dict(zip(letters, groups[1:4], strict=True))
+        day, month, year = int(parts["d"]), int(parts["m"]), parts["y"]
+        if month > 12 and order is None:
+            day, month = month, day
+        return _date(day, month, year, setting)
+
+    return read
+
+
+def _day_first(groups: Groups, setting: Setting) -> Value:
+    _, day, month, year = groups
+    return _date(int(day), setting.language.months[month.casefold()], year, setting)
+
+
+def _month_first(groups: Groups, setting: Setting) -> Value:
+    _, month, day, year = groups
+    return _date(int(day), setting.language.months[month.casefold()], year, setting)
+
+
+def _date(day: int, month: int, year: str, setting: Setting) -> date | None:
+    today = setting.today
+    if year:
+        return _real(int(year) if len(year) == 4 else today.year // 100 * 100 + int(year), month, day)
+    # The 29th of February may be up to eight years away.
+    years = range(today.year, today.year + 9)
+    return next((found for each in years if (found := _real(each, month, day)) is not None and found >= today), None)
+
+
+def _real(year: int, month: int, day: int) -> date | None:
+    try:
+        return date(year, month, day)
+    except ValueError:
+        return None
+
+
+def _weekday(groups: Groups, setting: Setting) -> Value:
+    today = setting.today
+    days = (setting.language.weekdays[groups[2].casefold()] - today.weekday() - 1) % 7 + 1
+    return today + timedelta(days=days)
+
+
+def _day_word(groups: Groups, setting: Setting) -> Value:
+    return setting.today + timedelta(days=setting.language.day_words[groups[1].casefold()])
+
+
+def _in_days(groups: Groups, setting: Setting) -> Value:
+    return setting.today + timedelta(seconds=int(groups[2]) * setting.language.units[groups[3].casefold()])
+
+
+def _clock(groups: Groups, setting: Setting) -> Value:
+    _, hour, minute, second, half, *_ = (*groups, "", "")
+    hours = int(hour)
+    if half:
+        if not 1 <= hours <= 12:
+            return None
+        hours = hours % 12 + (12 if half[0] in "pP" else 0)
+    return time(hours, int(minute or 0), int(second or 0))
+
+
+def _clock_word(groups: Groups, setting: Setting) -> Value:
+    return time(setting.language.clock_words[groups[1].casefold()])
+
+
+def _rfc_3339(groups: Groups, setting: Setting) -> Value:
+    try:
+        found = datetime.fromisoformat(groups[0].upper())
+    except ValueError:
+        return None
+    return (found if found.tzinfo is not None else found.replace(tzinfo=setting.zone)).astimezone(UTC)
+
+
+_LONGEST_FOR_LIBRARY = 40
+
+
+def by_library(text: str, setting: Setting) -> datetime | None:
+    """What dateparser makes of a whole answer that no form reads, where it is installed: many more languages and forms,
+    for a millisecond or more. A day and a month have to be in it, or follow from it."""
+    if len(text) > _LONGEST_FOR_LIBRARY or not any(each.isalpha() for each in text):
+        return None
+    try:
+        import dateparser
+    except ImportError:
+        return None
+    local = setting.now.astimezone(setting.zone).replace(tzinfo=None)
+    languages: Sequence[str] = [setting.language.locale[:2]]
+    found = dateparser.parse(
+        text,
+        languages=list(languages),
+        settings={"RELATIVE_BASE": local, "PREFER_DATES_FROM": "future", "REQUIRE_PARTS": ["day", "month"]},
+    )
+    return None if found is None else found.replace(tzinfo=setting.zone)

@@ -1,0 +1,63 @@
+"""Texts for comparing: without case, punctuation and repeated white space, in one Unicode form.
+
+"Where's my ORDER?!" and "wheres my order" are the same. An apostrophe is left out, other punctuation separates words.
+"""
+
+import unicodedata
+from dataclasses import dataclass
+
+_APOSTROPHES = frozenset("'’‘`´")
+
+
+class _Table(dict[int, int | str | None]):
+    """What a character becomes; filled as characters are met, which are few."""
+
+    def __missing__(self, code: int) -> int | str | None:
+        character = chr(code)
+        kept: int | str | None = code
+        if character in _APOSTROPHES:
+            kept = None
+        elif unicodedata.category(character)[0] in "PZC":
+            kept = " "
+        self[code] = kept
+        return kept
+
+
+_TABLE = _Table()
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A folded word, and where it stands in the message."""
+
+    text: str
+    start: int
+    end: int
+
+
+def fold(text: str) -> str:
+    """The folded words of a text with a space between them. A text of punctuation alone stays as it is."""
+    one_form = text if text.isascii() else unicodedata.normalize("NFC", text)
+    return " ".join(one_form.casefold().translate(_TABLE).split()) or text.strip()
+
+
+def words(text: str) -> list[Word]:
+    """The folded words of a text with their places."""
+    found = []
+    start = None
+    for at, character in enumerate(text):
+        separates = _TABLE[ord(character)] == " "
+        if separates and start is not None:
+            found.append(_word(text, start, at))
+            start = None
+        elif not separates and start is None:
+            start = at
+    if start is not None:
+        found.append(_word(text, start, len(text)))
+    return [word for word in found if word.text]
+
+
+def _word(text: str, start: int, end: int) -> Word:
+    raw = text[start:end]
+    folded = raw if raw.isascii() else unicodedata.normalize("NFC", raw)
+    return Word(folded.casefold().translate(_TABLE).strip(), start, end)

@@ -1,0 +1,125 @@
+"""What a locale calls things: months, days, units, numbers. Names come from CLDR (babel); what CLDR does not have, such
+as "tomorrow" and number words, is here for English and German, and is English in every other language.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from babel import Locale, UnknownLocaleError
+from babel.core import get_global
+from babel.dates import get_date_format, get_day_names, get_month_names
+
+Order = Literal["dmy", "mdy", "ymd"]
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """`months` and `weekdays` by casefolded name (Monday is 0); `day_words` and `units` by word, in days and seconds;
+    `order` of a date in digits; `region` whose phone numbers need no prefix."""
+
+    locale: str
+    months: Mapping[str, int]
+    weekdays: Mapping[str, int]
+    day_words: Mapping[str, int]
+    clock_words: Mapping[str, int]
+    units: Mapping[str, int]
+    numbers: Mapping[str, int]
+    next_words: tuple[str, ...]
+    in_words: tuple[str, ...]
+    order: Order
+    region: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Own:
+    day_words: Mapping[str, int]
+    clock_words: Mapping[str, int]
+    units: Mapping[str, int]
+    numbers: tuple[str, ...]
+    next_words: tuple[str, ...]
+    in_words: tuple[str, ...]
+
+
+_MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
+
+_ENGLISH = _Own(
+    {"today": 0, "tonight": 0, "tomorrow": 1, "the day after tomorrow": 2, "yesterday": -1},
+    {"noon": 12, "midday": 12, "midnight": 0},
+    {
+        **dict.fromkeys(("second", "seconds", "secs", "sec", "s"), 1),
+        **dict.fromkeys(("minute", "minutes", "mins", "min", "m"), _MINUTE),
+        **dict.fromkeys(("hour", "hours", "hrs", "hr", "h"), _HOUR),
+        **dict.fromkeys(("day", "days", "d"), _DAY),
+        **dict.fromkeys(("week", "weeks"), 7 * _DAY),
+    },
+    ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"),
+    ("next", "this", "on", "coming"),
+    ("in",),
+)
+_GERMAN = _Own(
+    {"heute": 0, "morgen": 1, "übermorgen": 2, "gestern": -1},
+    {"mittag": 12, "mittags": 12, "mitternacht": 0},
+    {
+        **dict.fromkeys(("sekunde", "sekunden", "sek", "s"), 1),
+        **dict.fromkeys(("minute", "minuten", "min"), _MINUTE),
+        **dict.fromkeys(("stunde", "stunden", "std", "h"), _HOUR),
+        **dict.fromkeys(("tag", "tage", "tagen"), _DAY),
+        **dict.fromkeys(("woche", "wochen"), 7 * _DAY),
+    },
+    ("null", "eins", "zwei", "drei", "vier", "fünf", "sechs", "sieben", "acht", "neun", "zehn", "elf", "zwölf"),
+    ("nächsten", "nächster", "kommenden", "diesen", "am"),
+    ("in",),
+)
+
+
+@lru_cache(maxsize=64)
+def language(locale: str) -> Language:
+    """The language of a locale such as `de` or `de-AT`; English where there is none such."""
+    known = _known(locale)
+    own = _GERMAN if known.language == "de" else _ENGLISH
+    return Language(
+        str(known),
+        _months(known),
+        {name.casefold(): day for day, name in get_day_names("wide", locale=known).items()},
+        own.day_words,
+        own.clock_words,
+        own.units,
+        {word: number for number, word in enumerate(own.numbers)},
+        own.next_words,
+        own.in_words,
+        _order(known),
+        known.territory or _likely_territory(known.language),
+    )
+
+
+def _known(locale: str) -> Locale:
+    try:
+        return Locale.parse(locale.replace("-", "_"))
+    except (UnknownLocaleError, ValueError, TypeError):
+        return Locale("en")
+
+
+def _months(locale: Locale) -> dict[str, int]:
+    names: dict[str, int] = {}
+    for width in ("wide", "abbreviated"):
+        for month, name in get_month_names(width, locale=locale).items():
+            names.setdefault(name.casefold().rstrip("."), month)
+    return names
+
+
+def _order(locale: Locale) -> Order:
+    letters = [letter for letter in get_date_format("short", locale=locale).pattern if letter in "dMy"]
+    match letters[0]:
+        case "M":
+            return "mdy"
+        case "y":
+            return "ymd"
+        case _:
+            return "dmy"
+
+
+def _likely_territory(language_: str) -> str:
+    likely = get_global("likely_subtags").get(language_, "")
+    return likely.rpartition("_")[2] if "_" in likely else ""

@@ -1,0 +1,275 @@
+"""The values that a flow's slots may have, compiled to be found in messages.
+
+A value inside a longer message is identified by its type alone: a text by its pattern, a date by how dates are
+written, a choice by its words. What nobody could tell from ordinary words is not looked for there, only taken as an
+answer: plain text, yes and no, and patterns that any word fits. Where two readings overlap, the slot being asked comes
+first, then the more special type.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time
+
+import re2
+
+from flowc.runtime.kernel.events import Found
+from flowc.runtime.kernel.words import words_for
+from flowc.runtime.program import Slot
+from flowc.runtime.types import Basic, Choice, Integer, Number, Text
+from flowc.runtime.understanding import amounts, contacts, dates
+from flowc.runtime.understanding.fold import Word, fold
+from flowc.runtime.understanding.forms import AFTER, BEFORE, Form, Setting
+from flowc.runtime.understanding.language import Language
+from flowc.runtime.values import Value, fits, pattern_fits, plain_type
+
+MOST_HITS = 8  # of one form in a message
+_ORDINARY = ("order", "Order", "hello", "my", "a", "I", "it", "the", "parcel", "cancel", "please", "no")
+
+Span = tuple[int, int]
+Hit = tuple[Value, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """The slots whose values are written alike, and the forms in which they are."""
+
+    name: str
+    slots: tuple[Slot, ...]
+    forms: tuple[int, ...]  # their numbers in the lexicon
+
+
+class Lexicon:
+    """What can be found for the slots of one flow in one language."""
+
+    def __init__(self, slots: Sequence[Slot], language: Language, currency: str | None) -> None:
+        self._forms: list[tuple[Form, re2._Regexp]] = []
+        self._numbers: dict[str, int] = {}
+        self._dates = self._add(dates.date_forms(language)) if _has(slots, "date", "datetime") else ()
+        self._times = self._add(dates.time_forms(language)) if _has(slots, "time", "datetime") else ()
+        self._kinds = tuple(self._compile(slots, language, currency))
+        self._phrases = _phrases(slots)
+        self._longest_phrase = max((len(phrase) for phrase in self._phrases), default=0)
+        self._set = re2.Set.SearchSet()
+        for form, _ in self._forms:
+            self._set.Add(form.hint)
+        self._set.Compile()
+
+    # ------------------------------------------------------------------------------------------- inside a message
+
+    def find(
+        self, text: str, words: Callable[[], Sequence[Word]], setting: Setting, asked: str | None, taken: list[Span]
+    ) -> Iterator[Found]:
+        """What only its type identifies, outside of the places that are `taken`."""
+        present = frozenset(self._set.Match(text) or ()) if self._forms else frozenset()
+        if present:
+            asked_first = sorted(self._kinds, key=lambda kind: all(slot.name != asked for slot in kind.slots))
+            for kind in asked_first:
+                yield from self._of_kind(kind, text, setting, present, taken)
+        if self._phrases:
+            yield from self._choices(words())
+
+    def _of_kind(
+        self, kind: Kind, text: str, setting: Setting, present: frozenset[int], taken: list[Span]
+    ) -> Iterator[Found]:
+        for value, start, end in self._hits(kind, text, setting, present):
+            names = tuple(slot.name for slot in kind.slots if fits(slot.type, value, setting.shapes))
+            if names and all(end <= begin or start >= stop for begin, stop in taken):
+                taken.append((start, end))
+                yield Found(value, None, names, start, end)
+
+    def _hits(self, kind: Kind, text: str, setting: Setting, present: frozenset[int]) -> list[Hit]:
+        hits = self._matches(kind.forms, text, setting, present)
+        if kind.name == "datetime":
+            hits += self._moments(text, setting, present)
+        return hits
+
+    def _matches(self, numbers: Iterable[int], text: str, setting: Setting, present: frozenset[int]) -> list[Hit]:
+        """In the order of the message; of two that begin together the longer first."""
+        hits = [hit for number in numbers if number in present for hit in self._all(number, text, setting)]
+        return sorted(hits, key=lambda hit: (hit[1], -hit[2]))
+
+    def _all(self, number: int, text: str, setting: Setting) -> Iterator[Hit]:
+        form, pattern = self._forms[number]
+        at = 0
+        for _ in range(MOST_HITS):
+            match = pattern.search(text, at)
+            if match is None:
+                return
+            value = form.read(tuple(group or "" for group in match.groups()), setting)
+            if value is not None:
+                yield value, match.start(1), match.end(1)
+            at = max(match.end(1), at + 1)
+
+    def _moments(self, text: str, setting: Setting, present: frozenset[int]) -> list[Hit]:
+        """A date and the time nearest to it."""
+        times = self._matches(self._times, text, setting, present)
+        moments: list[Hit] = []
+        for day, day_start, day_end in self._matches(self._dates, text, setting, present):
+            apart = [hit for hit in times if hit[1] >= day_end or hit[2] <= day_start]
+            nearest = min(apart, key=lambda hit: max(hit[1] - day_end, day_start - hit[2]), default=None)
+            if nearest is not None and isinstance(day, date) and isinstance(nearest[0], time):
+                start, end = min(day_start, nearest[1]), max(day_end, nearest[2])
+                moments.append((dates.moment(day, nearest[0], setting), start, end))
+        return moments
+
+    def _choices(self, words: Sequence[Word]) -> Iterator[Found]:
+        """Values of choices by their words, the longest first; none for a slot of which two values are named."""
+        found: dict[str, dict[str, Span]] = {}
+        at = 0
+        while at < len(words):
+            length, meanings = self._phrase_at(words, at)
+            for slot, value in meanings:
+                found.setdefault(slot, {}).setdefault(value, (words[at].start, words[at + length - 1].end))
+            at += max(1, length)
+        for slot, values in found.items():
+            if len(values) == 1:
+                ((value, (start, end)),) = values.items()
+                yield Found(value, None, (slot,), start, end)
+
+    def _phrase_at(self, words: Sequence[Word], at: int) -> tuple[int, Sequence[tuple[str, str]]]:
+        for length in range(min(self._longest_phrase, len(words) - at), 0, -1):
+            meanings = self._phrases.get(tuple(word.text for word in words[at : at + length]))
+            if meanings is not None:
+                return length, meanings
+        return 0, ()
+
+    # ---------------------------------------------------------------------------------------------- a whole answer
+
+    def whole(self, slot: Slot, text: str, setting: Setting) -> Value:
+        """The value that the whole of a text is for a slot; None when it is none."""
+        said = text.strip()
+        value = self._whole(slot, said, setting)
+        if value is None and (plain := said.rstrip(" .,;:!?")) != said:
+            value = self._whole(slot, plain, setting)
+        return value if value is not None and fits(slot.type, value, setting.shapes) else None
+
+    def _whole(self, slot: Slot, said: str, setting: Setting) -> Value:
+        match plain_type(slot.type):
+            case Text(pattern=pattern):
+                return said if said and (pattern is None or pattern_fits(pattern, said)) else None
+            case Choice():
+                meanings = self._phrases.get(tuple(fold(said).split()), ())
+                return next((value for name, value in meanings if name == slot.name), None)
+            case Basic(name="boolean"):
+                return _yes_or_no(said, setting.language.locale)
+            case Integer() | Number():
+                word = amounts.number_word(said, setting.language)
+                return word if word is not None else self._covering(slot, said, setting)
+            case Basic(name="time"):
+                hour = dates.bare_hour(said)
+                return hour if hour is not None else self._covering(slot, said, setting)
+            case Basic(name="money"):
+                amount = self._covering(slot, said, setting)
+                return amount if amount is not None else amounts.bare_money(said, setting)
+            case _:
+                return self._covering(slot, said, setting)
+
+    def _covering(self, slot: Slot, said: str, setting: Setting) -> Value:
+        """The value of a form that takes the whole text."""
+        present = frozenset(self._set.Match(said) or ()) if self._forms else frozenset()
+        kind = next((kind for kind in self._kinds if slot in kind.slots), None)
+        if kind is None or not present:
+            return None
+        hits = self._hits(kind, said, setting, present)
+        return next((value for value, start, end in hits if start == 0 and end == len(said)), None)
+
+    # ------------------------------------------------------------------------------------------------- compilation
+
+    def _compile(self, slots: Sequence[Slot], language: Language, currency: str | None) -> Iterator[Kind]:
+        """From the most to the least special."""
+        patterns = dict.fromkeys(pattern for slot in slots if (pattern := _pattern(slot)) is not None)
+        for pattern in patterns:
+            its_slots = tuple(slot for slot in slots if _pattern(slot) == pattern)
+            yield Kind("text", its_slots, () if _is_broad(pattern) else self._add((_pattern_form(pattern),)))
+        for name, forms in (
+            ("email", contacts.email_forms),
+            ("url", contacts.url_forms),
+            ("datetime", dates.moment_forms),
+            ("date", lambda: ()),
+            ("time", lambda: ()),
+            ("money", lambda: amounts.money_forms(language, currency)),
+            ("duration", lambda: amounts.duration_forms(language)),
+            ("phone", contacts.phone_forms),
+        ):
+            its_slots = tuple(slot for slot in slots if _has((slot,), name))
+            if its_slots:
+                known = {"date": self._dates, "time": self._times}.get(name, ())
+                yield Kind(name, its_slots, known or self._add(forms()))
+        numbers = tuple(slot for slot in slots if isinstance(plain_type(slot.type), Integer | Number))
+        if numbers:
+            yield Kind("number", numbers, self._add(amounts.number_forms()))
+
+    def _add(self, forms: Iterable[Form]) -> tuple[int, ...]:
+        numbers = []
+        for form in forms:
+            number = self._numbers.setdefault(form.pattern, len(self._forms))
+            if number == len(self._forms):
+                self._forms.append((form, re2.compile(form.pattern)))
+            numbers.append(number)
+        return tuple(numbers)
+
+
+def by_library(slot: Slot, text: str, setting: Setting) -> Value:
+    """What a library makes of an answer to a question about a date or time that no form reads."""
+    match plain_type(slot.type):
+        case Basic(name="date" | "time" | "datetime" as name):
+            found = dates.by_library(text, setting)
+        case _:
+            return None
+    if found is None:
+        return None
+    value: Value = _part(found, name, setting)
+    return value if fits(slot.type, value, setting.shapes) else None
+
+
+def _part(found: datetime, name: str, setting: Setting) -> Value:
+    match name:
+        case "date":
+            return found.date()
+        case "time":
+            return found.time().replace(microsecond=0)
+        case _:
+            return dates.moment(found.date(), found.time(), setting)
+
+
+def _has(slots: Iterable[Slot], *names: str) -> bool:
+    types = (plain_type(slot.type) for slot in slots)
+    return any(isinstance(each, Basic) and each.name in names for each in types)
+
+
+def _pattern(slot: Slot) -> str | None:
+    plain = plain_type(slot.type)
+    return plain.pattern if isinstance(plain, Text) else None
+
+
+def _is_broad(pattern: str) -> bool:
+    """Whether ordinary words fit a pattern: inside a message it would be found everywhere."""
+    return any(pattern_fits(pattern, word) for word in _ORDINARY)
+
+
+def _pattern_form(pattern: str) -> Form:
+    return Form(f"{BEFORE}({pattern}){AFTER}", pattern, lambda groups, _: groups[0])
+
+
+def _phrases(slots: Iterable[Slot]) -> dict[tuple[str, ...], list[tuple[str, str]]]:
+    """Which value of which slot some folded words mean."""
+    phrases: dict[tuple[str, ...], list[tuple[str, str]]] = {}
+    for slot in slots:
+        plain = plain_type(slot.type)
+        if not isinstance(plain, Choice):
+            continue
+        also = [(word, each.value) for each in slot.words for word in each.words]
+        for phrase, value in (*((value, value) for value in plain.values), *also):
+            meanings = phrases.setdefault(tuple(fold(phrase).split()), [])
+            if (slot.name, value) not in meanings:
+                meanings.append((slot.name, value))
+    return phrases
+
+
+def _yes_or_no(said: str, locale: str) -> bool | None:
+    """`yes`, and `yes please`: the first word decides."""
+    words = words_for(locale)
+    first = fold(said).partition(" ")[0]
+    if first in words.yes_words:
+        return True
+    return False if first in words.no_words else None

@@ -1,0 +1,180 @@
+"""The `rules` provider: examples word for word, examples with places for slots, and values by their types.
+
+Always the first of a chain: what it finds is certain, and costs microseconds. Examples of all flows are indexed when a
+program is loaded; values are looked for with the slots of the flow that is asking.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from flowc.runtime.kernel.events import Found, RankedIntent, Understood
+from flowc.runtime.program import Program, Slot
+from flowc.runtime.types import Text
+from flowc.runtime.understanding.examples import Captured, Named, Pattern, compile_examples, lay
+from flowc.runtime.understanding.fold import Word, words
+from flowc.runtime.understanding.forms import Setting
+from flowc.runtime.understanding.language import language
+from flowc.runtime.understanding.lexicon import Lexicon, Span, by_library
+from flowc.runtime.understanding.port import Asking, Heard
+from flowc.runtime.values import Shapes, Value, plain_type
+
+CERTAIN = 1.0
+LIKELY = 0.9  # an example with a place that any words may stand in
+
+MOST_WORDS_OF_A_PATTERN = 60
+MOST_LEXICONS = 256
+
+
+class Rules:
+    """Understands by the examples and slots of a program."""
+
+    name = "rules"
+    within_s = 0.010
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self._examples = compile_examples(program.flows.values())
+        self._shapes = Shapes(program.records, program.zone, program.currency)
+        self._lexicon = lru_cache(maxsize=MOST_LEXICONS)(self._make_lexicon)
+        for flow in program.flows.values():
+            for locale in {flow.locale or "en", *program.locales}:
+                self._lexicon(flow.name, language(locale).locale)
+
+    async def understand(self, heard: Heard, asking: Asking) -> Understood:
+        """Without waiting for anything."""
+        return self.hear(heard, asking)
+
+    def hear(self, heard: Heard, asking: Asking) -> Understood:
+        """What a message says, as far as the rules know."""
+        message = _Message(heard.text)
+        setting = Setting(heard.now, _zone(asking.zone), language(asking.locale), self._shapes)
+        lexicon = self._lexicon(asking.flow, setting.language.locale)
+        matches = self._matches(message, asking, setting)
+        found = [each for match in matches for each in match[1]]
+        taken: list[Span] = [(each.start, each.end) for each in found if each.end]
+        asked = asking.asked
+        answer = None if asked is None else self._answer(lexicon, asked, message, setting)
+        if answer is not None:
+            found.append(answer)
+            taken.append((0, len(message.text)))
+        found += lexicon.find(message.text, message.words, setting, None if asked is None else asked.name, taken)
+        if asked is not None and not found and (value := by_library(asked, message.text, setting)) is not None:
+            found.append(Found(value, asked.name, (asked.name,), 0, len(message.text)))
+        if not matches and not found:
+            return _NOTHING
+        return Understood(_ranked(matches, asking), tuple(found), self.name)
+
+    # ------------------------------------------------------------------------------------------------------ intents
+
+    def _matches(self, message: "_Message", asking: Asking, setting: Setting) -> list[tuple[Named, list[Found], float]]:
+        """The examples of candidates that the message is, with the values of their places."""
+        whole = self._examples.whole(message.text)
+        matches = [
+            (each.named, self._fixed_values(each.named, each.values, setting), CERTAIN)
+            for each in whole
+            if _is_candidate(each.named, asking)
+        ]
+        spoken = message.words()
+        if not spoken or len(spoken) > MOST_WORDS_OF_A_PATTERN:
+            return matches
+        exact = {named for named, _, _ in matches}
+        for pattern in self._examples.beginning(spoken):
+            if pattern.named in exact or not _is_candidate(pattern.named, asking):
+                continue
+            match = self._laid(pattern, message, spoken, setting)
+            if match is not None:
+                matches.append(match)
+        return matches
+
+    def _laid(
+        self, pattern: Pattern, message: "_Message", spoken: Sequence[Word], setting: Setting
+    ) -> tuple[Named, list[Found], float] | None:
+        flow = pattern.named[0]
+
+        def fits(slot: str, start: int, end: int) -> tuple[Value] | None:
+            return self._place(flow, slot, message.text[start:end], setting)
+
+        placed = lay(pattern, spoken, fits)
+        if placed is None:
+            return None
+        certain = all(not self._is_plain(flow, place.slot) for place in placed)
+        return pattern.named, _founds(placed), CERTAIN if certain else LIKELY
+
+    def _place(self, flow: str, name: str, said: str, setting: Setting) -> tuple[Value] | None:
+        """What words in a place mean; the whole of them is the value."""
+        slot = self._program.flows[flow].slots.get(name)
+        if slot is None:
+            return (said,)
+        value = self._lexicon(flow, setting.language.locale).whole(slot, said, setting)
+        return None if value is None else (value,)
+
+    def _fixed_values(self, named: Named, values: Sequence[tuple[str, str]], setting: Setting) -> list[Found]:
+        flow = named[0]
+        found = []
+        for slot, said in values:
+            value = self._place(flow, slot, said, setting)
+            if value is not None:
+                found.append(Found(value[0], slot, (slot,)))
+        return found
+
+    def _is_plain(self, flow: str, name: str) -> bool:
+        slot = self._program.flows[flow].slots.get(name)
+        return slot is None or plain_type(slot.type) == Text()
+
+    # ------------------------------------------------------------------------------------------------------- values
+
+    def _answer(self, lexicon: Lexicon, asked: Slot, message: "_Message", setting: Setting) -> Found | None:
+        """The whole message as the answer. To a question about plain text anything would be one: the kernel decides."""
+        if plain_type(asked.type) == Text():
+            return None
+        value = lexicon.whole(asked, message.text, setting)
+        return None if value is None else Found(value, asked.name, (asked.name,), 0, len(message.text))
+
+    def _make_lexicon(self, flow: str, locale: str) -> Lexicon:
+        slots = tuple(self._program.flows[flow].slots.values())
+        return Lexicon(slots, language(locale), self._program.currency)
+
+
+_NOTHING = Understood(provider="rules")
+
+
+class _Message:
+    """A message and its words, which are looked at only when something asks for them."""
+
+    __slots__ = ("_words", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._words: list[Word] | None = None
+
+    def words(self) -> list[Word]:
+        if self._words is None:
+            self._words = words(self.text)
+        return self._words
+
+
+def _founds(placed: Mapping[Captured, Value]) -> list[Found]:
+    return [Found(value, place.slot, (place.slot,), place.start, place.end) for place, value in placed.items()]
+
+
+def _is_candidate(named: Named, asking: Asking) -> bool:
+    return any(each.intent.name == named[1] and each.flow == named[0] for each in asking.candidates)
+
+
+def _ranked(matches: Sequence[tuple[Named, list[Found], float]], asking: Asking) -> tuple[RankedIntent, ...]:
+    """Surest first, then the nearest scope."""
+    distances = {(each.flow, each.intent.name): each.distance for each in asking.candidates}
+    surest: dict[str, tuple[float, int]] = {}
+    for named, _, confidence in matches:
+        rank = (-confidence, distances[named])
+        surest[named[1]] = min(surest.get(named[1], rank), rank)
+    return tuple(RankedIntent(name, -rank[0]) for name, rank in sorted(surest.items(), key=lambda item: item[1]))
+
+
+@lru_cache(maxsize=1024)
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")
