@@ -4,26 +4,27 @@ from flowc.runtime.understanding.forms import Form, Groups, Setting, form
 from flowc.runtime.values import Value
 
 _NAME = r"[^\s@<>()\[\],;:\"\\]"
-_LABEL = r"[\pL\pN](?:[\pL\pN-]{0,61}[\pL\pN])?"
+_LABEL = r"[\pL\pN][\pL\pN-]*"
 
 
 def email_forms() -> tuple[Form, ...]:
     return (
         form(
-            f"{_NAME}{{1,64}}@(?:{_LABEL}\\.)+[\\pL]{{2,63}}",
+            f"{_NAME}+@(?:{_LABEL}\\.)+\\pL\\pL+",
             lambda groups, _: groups[0],
             before=r"(?:^|[\s<>()\[\],;:\"])",
+            hint="@",
         ),
     )
 
 
 def url_forms() -> tuple[Form, ...]:
     # What ends a sentence does not belong to the address that ends it.
-    return (form(r"https?://[^\s<>\"]*[^\s<>\".,;:!?)\]']", lambda groups, _: groups[0], after=r""),)
+    return (form(r"https?://[^\s<>\"]*[^\s<>\".,;:!?)\]']", lambda groups, _: groups[0], after=r"", hint="://"),)
 
 
 def phone_forms() -> tuple[Form, ...]:
-    return (form(r"\+?\(?[0-9][0-9 ()./-]{4,24}[0-9]", _phone),)
+    return (form(r"\+?\(?[0-9][0-9 ()./-]{4,24}[0-9]", _phone, hint="[0-9][0-9 ()./-]{4}"),)
 
 
 def _phone(groups: Groups, setting: Setting) -> Value:

@@ -6,6 +6,7 @@
 import unicodedata
 from dataclasses import dataclass
 
+MOST_WORDS = 1_000  # beyond them no message is an example, and no choice is looked for
 _APOSTROPHES = frozenset("'’‘`´")
 
 
@@ -41,15 +42,17 @@ def fold(text: str) -> str:
     return " ".join(one_form.casefold().translate(_TABLE).split()) or text.strip()
 
 
-def words(text: str) -> list[Word]:
-    """The folded words of a text with their places."""
-    found = []
+def words(text: str, most: int = MOST_WORDS) -> list[Word]:
+    """The folded words of a text with their places, the first `most` of them."""
+    found: list[Word] = []
     start = None
     for at, character in enumerate(text):
         separates = _TABLE[ord(character)] == " "
         if separates and start is not None:
             found.append(_word(text, start, at))
             start = None
+            if len(found) == most:
+                break
         elif not separates and start is None:
             start = at
     if start is not None:

@@ -40,17 +40,17 @@ Read = Callable[[Groups, Setting], Value]
 @dataclass(frozen=True, slots=True)
 class Form:
     """`pattern` has the whole value in its first group. `read` gets all groups, "" for those that took no part, the
-    first one included; it answers None when they mean nothing. `hint` is the value without its borders: letters of all
-    scripts, many times in one set, would be more than RE2 takes."""
+    first one included; it answers None when they mean nothing. `hint` is what every value has in it, and is
+    small: letters of all scripts, many times in one set, would be more than RE2 takes."""
 
     pattern: str
     hint: str
     read: Read
 
 
-def form(value: str, read: Read, *, before: str = BEFORE, after: str = AFTER) -> Form:
+def form(value: str, read: Read, *, before: str = BEFORE, after: str = AFTER, hint: str | None = None) -> Form:
     """A form between word borders, in any case of letters."""
-    return Form(f"(?i){before}({value}){after}", f"(?i){value}", read)
+    return Form(f"(?i){before}({value}){after}", hint or f"(?i){value}", read)
 
 
 def one_of(words: Iterable[str]) -> str:

@@ -49,7 +49,7 @@ class Lexicon:
         self._kinds = tuple(self._compile(slots, language, currency))
         self._phrases = _phrases(slots)
         self._longest_phrase = max((len(phrase) for phrase in self._phrases), default=0)
-        self._set = re2.Set.SearchSet()
+        self._set = re2.Set.SearchSet(_set_options())
         for form, _ in self._forms:
             self._set.Add(form.hint)
         self._set.Compile()
@@ -207,6 +207,14 @@ class Lexicon:
                 self._forms.append((form, re2.compile(form.pattern)))
             numbers.append(number)
         return tuple(numbers)
+
+
+def _set_options() -> re2.Options:
+    options = re2.Options()
+    # The default of 8 MiB is too little for some dozens of forms with letters of all scripts.
+    options.max_mem = 64 * 1024 * 1024
+    options.log_errors = False
+    return options
 
 
 def by_library(slot: Slot, text: str, setting: Setting) -> Value:
