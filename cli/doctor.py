@@ -108,8 +108,8 @@ def token_check(project: "Project", env: str, environment: "Environment") -> Ite
 
 def store(environment: "Environment") -> Check:
     """Whether the store opens, or whoever serves it is alive."""
-    from flowc.runtime.errors import FlowcError, StoreLocked
     from flowc.runtime.engine.opening import open_store
+    from flowc.runtime.errors import FlowcError, StoreLocked
 
     async def open_and_close() -> None:
         opened = open_store(environment.store, environment.folder)

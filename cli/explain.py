@@ -10,7 +10,7 @@ from flowc.cli.projects import project_here
 from flowc.cli.terminal import BOLD, CYAN, DIM, Stop, Terminal
 
 if TYPE_CHECKING:
-    from flowc.runtime.program import Operation, Service
+    from flowc.runtime.program import Operation, OwnPolicy, Service, ServicePolicy
 
 __all__ = ["explain"]
 
@@ -87,18 +87,24 @@ def styled(page: str, terminal: Terminal) -> str:
 def policy_page(service: "Service") -> str:
     """Every number of a service and its operations, with the worst case of each."""
     policy = service.policy
-    lines = [
-        f"service {service.name} via {service.adapter}",
-        f"  breaker     {policy.breaker.percent}% of {policy.breaker.calls} for {duration(policy.breaker.open_ms)}",
-        f"  at most     {policy.places} at once ({policy.places // 5} kept for urgent and high)",
-    ]
-    if policy.limit:
-        lines.append(f"  limit       {policy.limit.count} every {policy.limit.per_s} s")
-    if policy.limit_per_user:
-        lines.append(f"  per user    {policy.limit_per_user.count} every {policy.limit_per_user.per_s} s")
+    lines = [f"service {service.name} via {service.adapter}", *limit_lines(policy, "  ")]
     for operation in service.operations.values():
         lines += ["", *operation_lines(operation)]
     return "\n".join(lines)
+
+
+def limit_lines(policy: "ServicePolicy | OwnPolicy", indent: str) -> list[str]:
+    """Breaker, places and limits, where the policy has them."""
+    lines = []
+    if breaker := policy.breaker:
+        lines.append(f"{indent}breaker     {breaker.percent}% of {breaker.calls} for {duration(breaker.open_ms)}")
+    if policy.places is not None:
+        lines.append(f"{indent}at most     {policy.places} at once ({policy.places // 5} kept for urgent and high)")
+    if policy.limit:
+        lines.append(f"{indent}limit       {policy.limit.count} every {policy.limit.per_s} s")
+    if policy.limit_per_user:
+        lines.append(f"{indent}per user    {policy.limit_per_user.count} every {policy.limit_per_user.per_s} s")
+    return lines
 
 
 def operation_lines(operation: "Operation") -> list[str]:
@@ -109,15 +115,17 @@ def operation_lines(operation: "Operation") -> list[str]:
         again = f"{retry.attempts} more, waits up to {duration(retry.base_ms)} doubling to {duration(retry.cap_ms)}"
     lines = [
         f"  {operation.kind} {operation.name}",
-        f"    timeout   {duration(policy.timeout_ms)} an attempt",
-        f"    retry     {again}",
-        f"    within    {duration(policy.within_ms)}: the longest that a user waits for it",
-        f"    outcomes  ok, {', '.join(operation.outcomes)}",
+        f"    timeout     {duration(policy.timeout_ms)} an attempt",
+        f"    retry       {again}",
+        f"    within      {duration(policy.within_ms)}: the longest that a user waits for it",
+        f"    outcomes    ok, {', '.join(operation.outcomes)}",
     ]
+    if operation.own:
+        lines += limit_lines(operation.own, "    ")
     if policy.cache_ms:
-        lines.append(f"    cache     answers up to {duration(policy.cache_ms)} old are served when it fails")
+        lines.append(f"    cache       answers up to {duration(policy.cache_ms)} old are served when it fails")
     if operation.key:
-        lines.append(f"    key       {operation.key.carrier}, remembered for {duration(operation.key.remembered_ms)}")
+        lines.append(f"    key         {operation.key.carrier}, remembered for {duration(operation.key.remembered_ms)}")
     return lines
 
 

@@ -35,12 +35,14 @@ from flowc.runtime.program import (
     Mark,
     Match,
     Operation,
+    OwnPolicy,
     Program,
     Reads,
     Reject,
     Resume,
     Say,
     Service,
+    ServicePolicy,
     Slot,
     Target,
     Template,
@@ -85,11 +87,23 @@ def _service(service: Service) -> Iterator[str]:
     breaker = policy.breaker
     yield f"  breaker {breaker.percent}% of {breaker.calls} for {spelled_duration(breaker.open_ms)}"
     yield f"  at most {policy.places} at once"
+    yield from _limits(policy)
+    yield from _settings(service.settings)
+    yield from _indented(chain.from_iterable(_operation(each) for each in service.operations.values()))
+
+
+def _limits(policy: ServicePolicy | OwnPolicy) -> Iterator[str]:
     for words, limit in (("limit", policy.limit), ("limit per user", policy.limit_per_user)):
         if limit is not None:
             yield f"  {words} {limit.count} in {limit.per_s}s"
-    yield from _settings(service.settings)
-    yield from _indented(chain.from_iterable(_operation(each) for each in service.operations.values()))
+
+
+def _own(own: OwnPolicy) -> Iterator[str]:
+    if own.breaker is not None:
+        yield f"  breaker {own.breaker.percent}% of {own.breaker.calls} for {spelled_duration(own.breaker.open_ms)}"
+    if own.places is not None:
+        yield f"  at most {own.places} at once"
+    yield from _limits(own)
 
 
 def _settings(settings: tuple[Argument, ...]) -> Iterator[str]:
@@ -104,6 +118,8 @@ def _operation(operation: Operation) -> Iterator[str]:
     yield f"  retry {retry.attempts} from {spelled_duration(retry.base_ms)} to {spelled_duration(retry.cap_ms)}"
     if policy.cache_ms is not None:
         yield f"  cache {spelled_duration(policy.cache_ms)}"
+    if operation.own is not None:
+        yield from _own(operation.own)
     if operation.key is not None:
         key = operation.key
         kept = ", keeps refusals" if key.keeps_refusals else ""

@@ -178,6 +178,7 @@ def _operation(operation: OperationModel, values: Values) -> program.Operation:
         outcomes=operation.outcomes,
         http=None if line.request is None else _request(line, line.request, values),
         settings=_settings(line.adapter_lines, values),
+        own=operation.own,
     )
 
 

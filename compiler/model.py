@@ -30,7 +30,7 @@ from flowc.dsl.nodes import (
     SlotDeclaration,
     StateDeclaration,
 )
-from flowc.runtime.program import Failure, Policy, ServicePolicy
+from flowc.runtime.program import Failure, OwnPolicy, Policy, ServicePolicy
 from flowc.runtime.types import Field
 
 if TYPE_CHECKING:
@@ -108,6 +108,7 @@ class OperationModel:
     failures: tuple[Failure, ...]
     outcomes: tuple[str, ...]
     declaration: Operation
+    own: OwnPolicy | None = None
 
     def failure_fields(self, name: str) -> tuple[Field, ...]:
         """What the error's body tells of the declared failure `name`."""

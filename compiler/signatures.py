@@ -37,6 +37,7 @@ from flowc.dsl.nodes import (
     Example,
     ExampleSlot,
     IntentDeclaration,
+    Limit,
     ListType,
     MarkedType,
     Name,
@@ -53,7 +54,7 @@ from flowc.dsl.nodes import (
     TypeNode,
 )
 from flowc.dsl.source import Span
-from flowc.runtime.program import Breaker, Failure, Policy, RateLimit, Retry, ServicePolicy
+from flowc.runtime.program import Breaker, Failure, OwnPolicy, Policy, RateLimit, Retry, ServicePolicy
 from flowc.runtime.types import Basic, Choice, Field, Integer, ListOf, Marked, Number, Optional, Record, Text, Type
 
 __all__ = ["BASICS", "Signatures", "sign"]
@@ -271,6 +272,7 @@ class ServiceSigner:
             parameters=self.reader.fields(self.path, operation.parameters),
             result=None if operation.result is None else self.reader.read(self.path, operation.result),
             policy=operation_policy(operation, self.service.policy),
+            own=own_policy(operation.policy),
             failures=failures,
             outcomes=(*dict.fromkeys(failure.name for failure in failures), *kinds),
             declaration=operation,
@@ -307,17 +309,29 @@ def _adapters(wanted: str) -> tuple[str, ...]:
 
 def service_policy(lines: PolicyLines) -> ServicePolicy:
     """What operations of a service share, defaults filled in."""
-    breaker = lines.breaker
+    own = own_policy(lines) or OwnPolicy()
     return ServicePolicy(
-        breaker=Breaker(breaker.percent, breaker.calls, breaker.open_for.ms) if breaker else Breaker(50, 10, 5_000),
-        places=lines.concurrency.places if lines.concurrency else 64,
-        limit=RateLimit(lines.limit.rate.count, lines.limit.rate.per_s) if lines.limit else None,
-        limit_per_user=(
-            RateLimit(lines.limit_per_user.rate.count, lines.limit_per_user.rate.per_s)
-            if lines.limit_per_user
-            else None
-        ),
+        breaker=own.breaker or Breaker(50, 10, 5_000),
+        places=64 if own.places is None else own.places,
+        limit=own.limit,
+        limit_per_user=own.limit_per_user,
     )
+
+
+def own_policy(lines: PolicyLines) -> OwnPolicy | None:
+    """What the lines say of breaker, places and limits; None where they say nothing."""
+    breaker = lines.breaker
+    own = OwnPolicy(
+        breaker=Breaker(breaker.percent, breaker.calls, breaker.open_for.ms) if breaker else None,
+        places=lines.concurrency.places if lines.concurrency else None,
+        limit=rate_limit(lines.limit),
+        limit_per_user=rate_limit(lines.limit_per_user),
+    )
+    return None if own == OwnPolicy() else own
+
+
+def rate_limit(line: Limit | None) -> RateLimit | None:
+    return None if line is None else RateLimit(line.rate.count, line.rate.per_s)
 
 
 def operation_policy(operation: Operation, service: PolicyLines) -> Policy:

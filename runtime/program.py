@@ -539,6 +539,15 @@ class ServicePolicy(Struct, frozen=True):
     limit_per_user: RateLimit | None = None
 
 
+class OwnPolicy(Struct, frozen=True):
+    """What one operation says for itself; None where its service's holds, which it then shares with the others."""
+
+    breaker: Breaker | None = None
+    places: int | None = None
+    limit: RateLimit | None = None
+    limit_per_user: RateLimit | None = None
+
+
 class Key(Struct, frozen=True):
     """How a write's idempotency key travels; `carrier` auto is the header Idempotency-Key."""
 
@@ -581,6 +590,7 @@ class Operation(Struct, frozen=True):
     outcomes: tuple[str, ...]
     http: HttpRequest | None = None
     settings: tuple[Argument, ...] = ()  # adapter lines
+    own: OwnPolicy | None = None
 
 
 class Service(Struct, frozen=True):

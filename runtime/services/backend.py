@@ -38,7 +38,17 @@ def for_writes(deadline_at: float, priority: PriorityClass) -> Terms:
 
 
 @dataclass(slots=True)
+class Gate:
+    """Whether an operator has paused the service, and how fast its jobs come out afterwards."""
+
+    is_paused: bool = False
+    outlet: Limiter | None = None
+
+
+@dataclass(slots=True)
 class Backend:
+    """`budget`, `answers` and `gate` are of the whole service; the limits may be one operation's own."""
+
     service: Service
     adapter: Adapter
     clock: Clock
@@ -49,8 +59,7 @@ class Backend:
     users: UserLimiter | None
     budget: Budget = field(default_factory=Budget)
     answers: AnswerCache = field(default_factory=AnswerCache)
-    is_paused: bool = False
-    outlet: Limiter | None = None  # how fast jobs come out after a pause
+    gate: Gate = field(default_factory=Gate)
 
     async def attempt(self, request: AttemptRequest, terms: Terms) -> RawAnswer:
         """One attempt, or `Held` when it was not made."""
@@ -60,7 +69,7 @@ class Backend:
         return raw
 
     async def _admitted(self, request: AttemptRequest, terms: Terms, timer: "_Timer") -> RawAnswer:
-        if self.is_paused:
+        if self.gate.is_paused:
             return Held("unavailable", f"service {self.service.name} is paused")
         now = self.clock.now()
         if held := no_time(spare_s(now, terms.deadline_at, request.timeout_s)):

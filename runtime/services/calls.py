@@ -5,7 +5,7 @@ A read ends with its call. A write that its conversation waits for sleeps only s
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 
 from flowc.runtime.kernel.events import CallFailure, CallResult, Succeeded
@@ -24,7 +24,8 @@ from flowc.runtime.policy.schedule import (
     key_left_s,
 )
 from flowc.runtime.policy.verdict import RawAnswer, of_read, of_write, was_sent
-from flowc.runtime.program import Operation, Program, RateLimit, Service
+from flowc.runtime.program import Breaker as BreakerLine
+from flowc.runtime.program import Operation, OwnPolicy, Program, RateLimit, Service
 from flowc.runtime.services.backend import Backend, Terms, for_writes
 from flowc.runtime.services.port import Adapter, AttemptRequest, Call, Claim, Clock, Later, Seen, Watch
 from flowc.runtime.types import Field, ListOf, Marked, Optional, Record, Type
@@ -54,6 +55,12 @@ class Services:
         self._draw = draw
         self._backends = {
             name: _backend(service, adapters[name], clock, watch) for name, service in program.services.items()
+        }
+        self._own = {
+            (service.name, operation.name): _own_backend(self._backends[service.name], operation.own)
+            for service in program.services.values()
+            for operation in service.operations.values()
+            if operation.own is not None
         }
         self._cached = {
             (service.name, operation.name)
@@ -122,12 +129,12 @@ class Services:
         """One attempt. It spends no retry credit: its waits grow to minutes, and others' retries must not fail it."""
         backend = attempt.backend
         now = self._clock.now()
-        if backend.is_paused:
+        if backend.gate.is_paused:
             return Later(PAUSED_AGAIN_S + self._draw(), "the service is paused", in_doubt=attempt.in_doubt, paused=True)
-        if backend.outlet is not None:
-            if (wait := backend.outlet.wait_s(now)) > 0:
+        if backend.gate.outlet is not None:
+            if (wait := backend.gate.outlet.wait_s(now)) > 0:
                 return Later(wait, "the service was paused, and takes up slowly", in_doubt=attempt.in_doubt)
-            backend.outlet.book(now)
+            backend.gate.outlet.book(now)
         raw, progress = await attempt.make()
         match after_job_attempt(raw, attempt.operation, progress, self._draw()):
             case Settled(result):
@@ -139,20 +146,21 @@ class Services:
 
     def pause(self, service: str) -> None:
         """From now calls are refused, and jobs keep their place."""
-        self._backends[service].is_paused = True
+        self._backends[service].gate.is_paused = True
 
     def resume(self, service: str, jobs_per_s: float | None = None) -> None:
         """Ends a pause; jobs come out at `jobs_per_s` until the next."""
-        backend = self._backends[service]
-        backend.is_paused = False
-        backend.outlet = None if jobs_per_s is None else Limiter(1, 1 / jobs_per_s)
+        gate = self._backends[service].gate
+        gate.is_paused = False
+        gate.outlet = None if jobs_per_s is None else Limiter(1, 1 / jobs_per_s)
 
     def open_breakers(self) -> tuple[str, ...]:
-        """Services to which nothing is sent just now."""
-        return tuple(name for name, backend in self._backends.items() if backend.breaker.is_open)
+        """Services, and operations with a breaker of their own, to which nothing is sent just now."""
+        own = ((".".join(name), backend) for name, backend in self._own.items())
+        return tuple(name for name, backend in (*self._backends.items(), *own) if backend.breaker.is_open)
 
     def _operation(self, call: Call) -> tuple[Backend, Operation]:
-        backend = self._backends[call.service]
+        backend = self._own.get((call.service, call.operation)) or self._backends[call.service]
         return backend, backend.service.operations[call.operation]
 
 
@@ -219,18 +227,35 @@ class _WriteAttempt:
 
 def _backend(service: Service, adapter: Adapter, clock: Clock, watch: Watch) -> Backend:
     policy = service.policy
-    breaker = policy.breaker
-    per_user = policy.limit_per_user
     return Backend(
         service,
         adapter,
         clock,
         watch,
-        Breaker(breaker.percent, breaker.calls, breaker.open_ms / 1000),
+        _breaker(policy.breaker),
         Bulkhead(policy.places),
         _limiter(policy.limit),
-        None if per_user is None else UserLimiter(per_user.count, per_user.per_s),
+        _user_limiter(policy.limit_per_user),
     )
+
+
+def _own_backend(shared: Backend, own: OwnPolicy) -> Backend:
+    """The same service for one operation: what it says itself is its own, the rest it shares."""
+    return replace(
+        shared,
+        breaker=shared.breaker if own.breaker is None else _breaker(own.breaker),
+        bulkhead=shared.bulkhead if own.places is None else Bulkhead(own.places),
+        limiter=shared.limiter if own.limit is None else _limiter(own.limit),
+        users=shared.users if own.limit_per_user is None else _user_limiter(own.limit_per_user),
+    )
+
+
+def _breaker(line: BreakerLine) -> Breaker:
+    return Breaker(line.percent, line.calls, line.open_ms / 1000)
+
+
+def _user_limiter(limit: RateLimit | None) -> UserLimiter | None:
+    return None if limit is None else UserLimiter(limit.count, limit.per_s)
 
 
 def _limiter(limit: RateLimit | None) -> Limiter | None:

@@ -176,3 +176,8 @@ def migrations() -> tuple[str, ...]:
     for number, entry in enumerate(scripts, 1):
         assert entry.name.startswith(f"{number:04}_"), f"{entry.name} should have number {number}"
     return tuple(entry.read_text() for entry in scripts)
+
+
+def engine_version() -> str:
+    """The version of the SQLite that the store brings."""
+    return apsw.sqlite_lib_version()

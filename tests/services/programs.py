@@ -5,6 +5,7 @@ from flowc.runtime.program import (
     Failure,
     Key,
     Operation,
+    OwnPolicy,
     Policy,
     Program,
     RateLimit,
@@ -33,6 +34,7 @@ def service(
     keeps_refusals: bool = False,
     remembered_ms: int = DAY_MS,
     adapter: str = "scripted",
+    own: OwnPolicy | None = None,
 ) -> Service:
     policy = Policy(timeout_ms, within_ms, Retry(retries, 100, 1_000))
     cached = Policy(timeout_ms, within_ms, Retry(retries, 100, 1_000), cache_ms)
@@ -41,7 +43,7 @@ def service(
     too_late = Failure("too_late", (), 409, None, None)
     not_found = Failure("not_found", (), 404, None, None)
     operations = [
-        Operation("get", "read", id_, Text(), cached, None, (not_found,), READ_OUTCOMES),
+        Operation("get", "read", id_, Text(), cached, None, (not_found,), READ_OUTCOMES, own=own),
         Operation("cancel", "write", id_, Text(), policy, key, (too_late,), WRITE_OUTCOMES),
         Operation("append", "write", id_, Text(), policy, None, (too_late,), WRITE_OUTCOMES),
     ]

@@ -10,7 +10,7 @@ from services.virtual import VirtualLoop
 
 from flowc.runtime.kernel.events import CallFailure, CallResult, Succeeded
 from flowc.runtime.policy.verdict import RawAnswer
-from flowc.runtime.program import Breaker, RateLimit
+from flowc.runtime.program import Breaker, OwnPolicy, RateLimit
 from flowc.runtime.services.calls import Services
 from flowc.runtime.services.port import Adapter, AttemptRequest, Call, Claim, Later, LoopClock, Seen
 from flowc.runtime.services.scripted import Fails, Gives, NoSuchOutcome, Outcome, ScriptedAdapter
@@ -150,6 +150,47 @@ async def test_an_open_breaker_sends_nothing() -> None:
     it.backend.script("get", [Gives("open")])
     assert await it.read() == Succeeded("open")
     assert it.services.open_breakers() == ()
+
+
+async def test_an_operation_with_a_breaker_of_its_own_does_not_open_that_of_its_service() -> None:
+    it = rig({"get": [Fails("unavailable")]}, retries=0, own=OwnPolicy(breaker=Breaker(50, 10, 5_000)))
+    for _ in range(6):
+        await it.read()
+    assert it.attempts() == 5
+    assert it.services.open_breakers() == ("orders.get",)
+    assert kind(await it.write()) == "ok"
+
+
+async def test_what_an_operation_does_not_say_it_shares_with_its_service() -> None:
+    it = rig({"get": [Fails("unavailable")]}, retries=0, own=OwnPolicy(places=1))
+    for _ in range(6):
+        await it.read()
+    assert it.services.open_breakers() == ("orders",)
+    assert kind(await it.write()) == "unavailable"
+
+
+async def test_places_of_an_operation_are_its_own() -> None:
+    it = rig({"get": [Gives("late", after_s=1)]}, own=OwnPolicy(places=1))
+    results: list[CallResult] = []
+
+    async def read() -> None:
+        results.append(await it.read())
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(3):
+            tasks.start_soon(read)
+        await anyio.sleep(0.1)
+        assert it.attempts() == 1
+        assert kind(await it.write()) == "ok"
+    assert sorted(map(kind, results)) == ["ok", "ok", "overloaded"]
+
+
+async def test_a_pause_holds_operations_with_limits_of_their_own() -> None:
+    it = rig(own=OwnPolicy(places=1))
+    it.services.pause("orders")
+    assert kind(await it.read()) == "unavailable"
+    it.services.resume("orders")
+    assert kind(await it.read()) == "ok"
 
 
 async def test_a_cancelled_probe_gives_its_place_back() -> None:
