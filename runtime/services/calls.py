@@ -156,8 +156,10 @@ class Services:
 
     def open_breakers(self) -> tuple[str, ...]:
         """Services, and operations with a breaker of their own, to which nothing is sent just now."""
-        own = ((".".join(name), backend) for name, backend in self._own.items())
-        return tuple(name for name, backend in (*self._backends.items(), *own) if backend.breaker.is_open)
+        breakers = {id(each.breaker): (name, each.breaker) for name, each in self._backends.items()}
+        for name, each in self._own.items():
+            breakers.setdefault(id(each.breaker), (".".join(name), each.breaker))
+        return tuple(name for name, breaker in breakers.values() if breaker.is_open)
 
     def _operation(self, call: Call) -> tuple[Backend, Operation]:
         backend = self._own.get((call.service, call.operation)) or self._backends[call.service]

@@ -170,7 +170,7 @@ async def test_what_an_operation_does_not_say_it_shares_with_its_service() -> No
 
 
 async def test_places_of_an_operation_are_its_own() -> None:
-    it = rig({"get": [Gives("late", after_s=1)]}, own=OwnPolicy(places=1))
+    it = rig({"get": [Gives("late", after_s=0.4)]}, own=OwnPolicy(places=1))
     results: list[CallResult] = []
 
     async def read() -> None:
