@@ -434,7 +434,7 @@ def _shown(json: object) -> str:
 def _described(type: Type) -> str:
     match type:
         case Basic(name=name):
-            return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
+            return f"{'an' if name[0] in 'aei' else 'a'} {name}"
         case Text(pattern=pattern):
             return f"a text matching /{pattern}/" if pattern else "a text"
         case Choice(values=values):

@@ -223,7 +223,7 @@ def _duration_text(value: timedelta) -> str:
 
 def local_time(value: Value, zone: ZoneInfo) -> time | None:
     """The time of day of a datetime, for the user."""
-    return value.astimezone(zone).time() if isinstance(value, datetime) else None
+    return value.astimezone(zone).time().replace(fold=0) if isinstance(value, datetime) else None
 
 
 def _whole(unit: timedelta) -> Callable[..., Value]:

@@ -1,6 +1,6 @@
 """Plays a chat against the kernel alone: time, seeds and backends are values, nothing waits.
 
-A reads' result comes within its turn, a write's at once, a deferred job's after the delay of its stub. A message without
+The result of a read comes within its turn, of a write at once, of a job after the delay of its stub. A message without
 `as` is taken for the intent that has it as an example.
 """
 
