@@ -24,6 +24,12 @@ from flowc.compiler.rules.outcomes import (
     unknown_outcome_not_handled,
 )
 from flowc.compiler.rules.policies import unsafe_retry, within_too_short
+from flowc.compiler.rules.questions import (
+    ambiguous_examples,
+    asked_but_unused,
+    hidden_handler,
+    question_already_answered,
+)
 from flowc.compiler.rules.reachability import never_ends, no_way_out, unreachable_statements, unreachable_states
 from flowc.compiler.rules.resumes import resume_outside_handler, resume_without_bound
 from flowc.compiler.rules.secrets import secret_in_flow
@@ -43,11 +49,15 @@ RULES: Final[tuple[Rule, ...]] = (
     unbounded_recursion,
     resume_without_bound,
     resume_outside_handler,
+    hidden_handler,
     missing_fallback,
     fallback_never_escalates,
     missing_silence,
     silent_turn,
     button_without_arm,
+    asked_but_unused,
+    question_already_answered,
+    ambiguous_examples,
     handoff_unhandled,
     outcome_not_handled,
     unknown_outcome_not_handled,
