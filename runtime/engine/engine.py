@@ -161,6 +161,16 @@ class Engine:
 
     # ---------------------------------------------------------------------------------------------------------- looking
 
+    async def not_ready(self) -> tuple[str, ...]:
+        """Why no message can be taken now; empty where one can."""
+        if self._is_draining:
+            return ("the server stops",)
+        try:
+            await self._around.store.deployments(1)
+        except StoreUnavailable as error:
+            return (str(error),)
+        return ()
+
     async def conversation(self, conversation: str) -> Whereabouts:
         """Where it is. Raises NotFound, Unavailable."""
         row = (await self._loaded(conversation)).row
@@ -269,10 +279,13 @@ class Engine:
         if declared is None:
             raise Malformed(f"{program.bot} has no event `{name}`")
         shapes = Shapes(program.records, program.zone, program.currency)
-        try:
-            return {field.name: from_json(field.type, fields.get(field.name), shapes) for field in declared.fields}
-        except MalformedValue as error:
-            raise Malformed(f"event `{name}`: {error}") from error
+        values: dict[str, Value] = {}
+        for field in declared.fields:
+            try:
+                values[field.name] = from_json(field.type, fields.get(field.name), shapes)
+            except MalformedValue as error:
+                raise Malformed(f"`{field.name}` of event `{name}`: {error}") from error
+        return values
 
     def _reply_within_s(self) -> float:
         program = self._around.current.program

@@ -15,8 +15,7 @@ from flowc.runtime.engine.secrets import secrets_of
 from flowc.runtime.engine.surroundings import Deployed, Surroundings, Understanding
 from flowc.runtime.environment import Environment
 from flowc.runtime.errors import Fault, StoreError
-from flowc.runtime.kernel import Asking, load
-from flowc.runtime.kernel.events import Understood
+from flowc.runtime.kernel import load
 from flowc.runtime.program import Program
 from flowc.runtime.releases import make_current, program_of
 from flowc.runtime.services.open import open_services
@@ -26,7 +25,7 @@ from flowc.runtime.store.port import Store
 from flowc.runtime.store.rows import Holder, ServerId
 from flowc.runtime.store.sqlite import SqliteStore
 from flowc.runtime.telemetry import Log
-from flowc.runtime.understanding.port import Heard
+from flowc.runtime.understanding.open import open_understanding
 
 LEASE_MS: Final = 30_000
 SEED_BITS: Final = 63  # a key is drawn from it and the conversation, so two turns of one conversation must not share it
@@ -73,7 +72,7 @@ async def surroundings_of(
                     clock=given.clock,
                 )
             )
-        understanding = given.understanding or _Nobody()
+        understanding = given.understanding or open_understanding(program, environment.chain, given.clock)
         store = given.store
         if store is None:
             store = open_store(environment.store, environment.folder)
@@ -112,8 +111,3 @@ async def _fetched(store: Store, number: int) -> Deployed:
 
 def _deployed(number: int, program: Program) -> Deployed:
     return Deployed(number, program, load(program), secrets_of(program))
-
-
-class _Nobody:
-    async def understand(self, heard: Heard, asking: Asking) -> Understood:
-        return Understood()

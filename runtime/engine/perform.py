@@ -35,6 +35,7 @@ from flowc.runtime.engine.turn import (
     recorded,
     spoken_of,
     timers_of,
+    without_secret,
 )
 from flowc.runtime.kernel import advance, asking
 from flowc.runtime.kernel.answer import Asking, Step
@@ -97,7 +98,9 @@ class Performer:
             stand = replace(stand, position=None, deployed=self._around.current)
         taken = await self._taken(stand, pending.body)
         if stand.row.ended and not begins and not _is_result(pending):
-            return self._made(pending, stand, taken, _unhandled(stand))
+            step = _unhandled(stand)
+            taken.add(step)
+            return self._made(pending, stand, taken, step)
         step = advance(stand.deployed.loaded, stand.position, taken.event)
         taken.add(step)
         while step.reads:
@@ -193,7 +196,8 @@ class Performer:
         opens: bool = False,
         dead: Dead | None = None,
     ) -> Made:
-        around, deployed, position = self._around, stand.deployed, step.position
+        around, deployed = self._around, stand.deployed
+        position = without_secret(step.position, taken.event) if taken.secret else step.position
         packed = position_bytes(position)
         event, reads = recorded(taken, around.seal)
         spoken = spoken_of(taken, step, deployed.program.version)

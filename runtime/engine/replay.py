@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from flowc.runtime.engine.seal import Seal
 from flowc.runtime.engine.stored import Reads, Recorded, state_hash
-from flowc.runtime.engine.turn import position_bytes
+from flowc.runtime.engine.turn import position_bytes, without_secret
 from flowc.runtime.kernel import LoadedProgram, Position, advance
 from flowc.runtime.kernel.events import EventReceived, Faulted, MessageReceived, Opened, ReadsDone
 from flowc.runtime.store.rows import JournalRow
@@ -32,7 +32,8 @@ def replay(loaded: LoadedProgram, rows: Iterable[JournalRow], seal: Seal) -> Pos
 
 def _again(loaded: LoadedProgram, position: Position | None, row: JournalRow, seal: Seal) -> Position | None:
     event = decode(row.entry.event, Recorded)
-    if event.event is None:
+    was_sealed = event.event is None
+    if was_sealed:
         event = decode(seal.open(event.sealed), Recorded)
     reads = decode(row.entry.reads, Reads) if row.entry.reads else Reads()
     if reads.sealed:
@@ -43,4 +44,6 @@ def _again(loaded: LoadedProgram, position: Position | None, row: JournalRow, se
     step = advance(loaded, position, event.event)
     for read in reads.steps:
         step = advance(loaded, step.position, ReadsDone(event.event.moment, read.results))
-    return position if isinstance(event.event, Faulted) and step.fault is not None else step.position
+    if isinstance(event.event, Faulted) and step.fault is not None:
+        return position
+    return without_secret(step.position, event.event) if was_sealed else step.position

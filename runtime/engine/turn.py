@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal, assert_never
 
+from msgspec import structs
+
 from flowc.runtime.engine.message import Rest
 from flowc.runtime.engine.seal import Seal
 from flowc.runtime.engine.secrets import Secrets
@@ -50,7 +52,7 @@ from flowc.runtime.kernel.events import (
     Understood,
     User,
 )
-from flowc.runtime.kernel.position import Position
+from flowc.runtime.kernel.position import Position, Said
 from flowc.runtime.program import Service
 from flowc.runtime.store.rows import Address, Holder, NewCommand, Row, SilenceTimer
 from flowc.runtime.values import encode
@@ -207,6 +209,14 @@ def rest_of(position: Position | None) -> Rest:
 def rests(step: Step) -> bool:
     """Whether no turn follows by itself: the conversation waits for somebody outside, or is over."""
     return not step.continues and (step.position is None or step.position.expects not in ("write", "reads"))
+
+
+def without_secret(position: Position | None, event: Event) -> Position | None:
+    """The position after a message that has a secret, without its words: they live for one turn."""
+    if position is None or not isinstance(event, MessageReceived):
+        return position
+    runs = tuple([structs.replace(run, said=Said()) if run.said.text == event.text else run for run in position.runs])
+    return structs.replace(position, runs=runs, message=structs.replace(position.message, text=""), pending=None)
 
 
 def position_bytes(position: Position | None) -> bytes:
