@@ -403,7 +403,7 @@ def _money_from_json(json: object, shapes: Shapes, path: str) -> Value:
         folded = {_fold(key): value for key, value in json.items()}
         amount, currency = folded.get("amount"), folded.get("currency")
     else:
-        amount, currency = json, shapes.currency
+        amount, currency = None if isinstance(json, str) else json, shapes.currency
     if isinstance(amount, str) and re.fullmatch(r"-?\d{1,30}(\.\d{1,30})?", amount):
         amount = Decimal(amount)
     if not isinstance(currency, str) or amount is None:

@@ -4,7 +4,8 @@ import re
 from functools import cache
 from pathlib import Path
 
-from flowc.compiler.compile import compile_project
+from flowc.compiler.compile import compile_project, model_of
+from flowc.compiler.lower import lower
 from flowc.compiler.project import Project
 from flowc.dsl.diagnostic import Severity
 from flowc.runtime.program import Program
@@ -26,3 +27,8 @@ def compiled_text(text: str, name: str = "bot") -> Program:
     assert [each.message for each in outcome.diagnostics if each.level is Severity.ERROR] == []
     assert outcome.program is not None
     return outcome.program
+
+
+def unchecked(text: str) -> Program:
+    """The program of one flow that the rules would refuse."""
+    return lower(model_of(Project.of_texts({"bot.flow": text})))

@@ -40,7 +40,8 @@ NAMES = sorted(path.stem for path in RULES.glob("*.chat"))
 USER = User("u-1", name="Ann", zone="Asia/Tokyo")
 WORDS = ["AB12", "XX00", "yes", "no", "small", "2", "the second", "a@b.org", "hello there", "", "   ", "monday", "7"]
 SAMPLES: list[object] = [
-    "AB12", "AB123456", "small", "a@b.org", 3, 2.5, True, "2026-11-22", "09:30", "2026-11-22T10:00:00Z", "PT1H", [], None,
+    "AB12", "AB123456", "small", "a@b.org",
+    3, 2.5, True, "2026-11-22", "09:30", "2026-11-22T10:00:00Z", "PT1H", [], None,
 ]  # fmt: skip
 
 

@@ -58,7 +58,7 @@ SCALARS = st.one_of(
     st.text(),
     st.dates(),
     TIMES,
-    st.datetimes(timezones=st.just(UTC)),
+    st.datetimes(timezones=st.just(UTC)).map(lambda value: value.replace(fold=0)),
     st.timedeltas(),
     st.builds(Money, NUMBERS, st.sampled_from(["EUR", "USD"])),
 )
