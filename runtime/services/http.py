@@ -45,14 +45,7 @@ class HttpAdapter:
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
-        limits = httpx2.Limits(
-            max_connections=self._places, max_keepalive_connections=self._places, keepalive_expiry=KEEP_ALIVE_S
-        )
-        no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
-        # No timeouts here: the attempt's own cancels whatever phase it is in.
-        async with httpx2.AsyncClient(
-            limits=limits, timeout=None, follow_redirects=False, cookies=no_cookies
-        ) as self._client:
+        async with pooled_client(self._places) as self._client:
             yield
         self._client = None
 
@@ -98,7 +91,7 @@ class HttpAdapter:
         elif not 200 <= status < 300:
             wire.known = reading.of_status(status, response.headers, now)
         try:
-            body = await _bounded_body(response)
+            body = await bounded_body(response)
         except TooLarge:
             return wire.known or Misshaped(f"the answer is longer than {LARGEST_ANSWER_BYTES:,} bytes")
         if response.headers.get("content-encoding", "identity") != "identity":
@@ -106,7 +99,16 @@ class HttpAdapter:
         return reading.read(status, response.headers, body, now)
 
 
-async def _bounded_body(response: httpx2.Response) -> bytes:
+def pooled_client(places: int) -> httpx2.AsyncClient:
+    """A client that does what it is told, once: no redirects, no cookies, no timeouts of its own (the attempt's cancels
+    whatever phase it is in)."""
+    limits = httpx2.Limits(max_connections=places, max_keepalive_connections=places, keepalive_expiry=KEEP_ALIVE_S)
+    no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+    return httpx2.AsyncClient(limits=limits, timeout=None, follow_redirects=False, cookies=no_cookies)
+
+
+async def bounded_body(response: httpx2.Response) -> bytes:
+    """The raw body. Raises TooLarge."""
     chunks = []
     left = LARGEST_ANSWER_BYTES
     async for chunk in response.aiter_raw():
