@@ -5,7 +5,9 @@ the store knows what it caused.
 """
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from flowc.runtime.engine.errors import Conflict, NotFound
 from flowc.runtime.engine.message import Turn, sent

@@ -3,13 +3,14 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from msgspec import Struct
+
 from flowc.runtime.kernel.events import Reply, ReplyLink, User
 
 Rest = Literal["waiting", "ended", "handoff"]
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     """A user's message. `id` is the provider's or the sender's, unique in its conversation within `scope` (the channel and its token);
     without one each message is new. `user` None: whom the conversation knows, else its id is all that is known of them.
     `proved`: the channel vouches for the user (a limit per user counts by it)."""
@@ -23,8 +24,7 @@ class Message:
     owner: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(Struct, frozen=True):
     """A reply with its id (incarnation, turn, index), which is the same in the response, the stream and a repetition."""
 
     id: str
@@ -39,13 +39,14 @@ class Sent:
 def sent(incarnation: int, turn: int, replies: tuple[Reply, ...]) -> tuple[Sent, ...]:
     """The replies of one turn with their ids, in order."""
     return tuple(
-        Sent(f"{incarnation}.{turn}.{index}", one.text, one.buttons, one.images, one.links, one.flow, one.state)
-        for index, one in enumerate(replies)
+        [
+            Sent(f"{incarnation}.{turn}.{index}", one.text, one.buttons, one.images, one.links, one.flow, one.state)
+            for index, one in enumerate(replies)
+        ]
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(Struct, frozen=True):
     """The answer to an event: the replies of all turns that it caused, and where the conversation is after the last of them.
 
     `duplicate`: the event was known. `queued`: it is stored, and taken when the conversation can. An external event that nobody

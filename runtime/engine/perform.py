@@ -5,10 +5,9 @@ Nothing is stored here, so all of it can be done again.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
 from typing import Final
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from flowc.runtime.engine.pending import Pending
 from flowc.runtime.engine.stored import (
@@ -62,8 +61,7 @@ APOLOGY: Final = "Something on our side does not work just now."
 StoreNow = Callable[[Pending], Awaitable[None]]
 
 
-@dataclass(frozen=True, slots=True)
-class Stand:
+class Stand(Struct, frozen=True):
     """Where a conversation is: its row with the position read, and the version that it runs."""
 
     row: Row
@@ -71,8 +69,7 @@ class Stand:
     deployed: Deployed
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(Struct, frozen=True):
     """A turn that only has to be committed: `unit`, from a source that is known when it is."""
 
     stand: Stand
@@ -95,7 +92,7 @@ class Performer:
         """Raises Fault, and whatever else a mistake of ours raises."""
         begins = pending.body is not None and opens(stand.row, pending.body)
         if begins:
-            stand = replace(stand, position=None, deployed=self._around.current)
+            stand = structs.replace(stand, position=None, deployed=self._around.current)
         taken = await self._taken(stand, pending.body)
         if stand.row.ended and not begins and not _is_result(pending):
             step = _unhandled(stand)
@@ -152,10 +149,12 @@ class Performer:
             for read in step.reads
         ]
         try:
-            if pending.kind in ("message", "event") and not pending.is_accepted:
+            await asyncio.sleep(0)  # what is answered at once needs no clock
+            is_loose = pending.kind in ("message", "event") and not pending.is_accepted
+            if is_loose and not all([task.done() for task in tasks]):
                 with self._around.time.timeout(STORED_AFTER_S):
                     await asyncio.wait(tasks)
-                if not all(task.done() for task in tasks):
+                if not all([task.done() for task in tasks]):
                     await store_now(pending)
             return tuple([await task for task in tasks])
         finally:
@@ -169,7 +168,7 @@ class Performer:
         of_message = pending.kind == "message"
         begins = pending.body is not None and opens(stand.row, pending.body)
         if begins:
-            stand = replace(stand, position=None, deployed=self._around.current)
+            stand = structs.replace(stand, position=None, deployed=self._around.current)
         moment = moment_of(self._around.store.clock.now_ms(), stand.row, self._around.seed())
         taken = Taken(Faulted(moment, of_message, reason), moment)
         dead = Dead(pending.kind, b"" if pending.body is None else body_bytes(self.sealed(stand, pending.body)), reason, pending.tries)

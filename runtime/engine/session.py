@@ -10,8 +10,9 @@ The events in hand are a message that came while nothing waited (`direct`), resu
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from flowc.runtime.engine.answers import Answers, Chain, answer_of, answer_of_known, is_complete, joined
 from flowc.runtime.engine.errors import Conflict, Erased, NotFound, TooBusy, Unavailable
