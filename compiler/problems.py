@@ -24,7 +24,8 @@ Result = TypeVar("Result")
 UNRESOLVED: Final = frozenset(
     [UNKNOWN_STATE, UNKNOWN_INTENT, UNKNOWN_NAME, UNKNOWN_OPERATION, UNKNOWN_TYPE, UNKNOWN_FLOW]
 )
-# What a misspelled target makes of a graph: its state is not reached, and nothing goes on there.
+# What a target that is like no state makes of a graph: some state is not reached. A misspelled one is in the graph as
+# what was meant.
 FOLLOW_LOST_STATES: Final = frozenset(["FLW401", "FLW404", "FLW409", "FLW502"])
 # A misspelled arm leaves open what it was meant for.
 MISSPELLED_ARMS: Final = frozenset(["FLW203", "FLW603"])
@@ -53,7 +54,7 @@ class Problems:
         if project.settings_file is not None:
             self.sources[project.settings_file.path] = project.settings_file
         broken = {flow.path for flow in model.flows.values() if flow.broken}
-        lost = {each.span.path for each in self.found if each.code is UNKNOWN_STATE}
+        lost = {each.span.path for each in self.found if each.code is UNKNOWN_STATE and not each.edits}
         arms = [each for each in (*self.found, *self.rules) if each.code.id in MISSPELLED_ARMS and each.edits]
         kept = [
             each

@@ -23,6 +23,7 @@ __all__ = ["OVER_BUDGET", "over_budget"]
 
 Graphs = Mapping[str, FlowGraph]
 DEFAULT_MS: Final = 10_000
+SHOWN: Final = 8  # calls of a path in a report
 REPLIES: Final = frozenset([Say, Reject, Handoff, Listen])
 MEASURED: Final = frozenset([Ask, Choose, Call, Do])
 REPLY: Final = "a reply"
@@ -262,7 +263,7 @@ def too_long(over: Over) -> Diagnostic:
         f"the first reply may take {seconds(chain.ms)}, and {promised} are promised",
         tuple(labels),
         help="say something before it, shorten `within` of a call, or promise more",
-        notes=(*(_step(each) for each in _calls(chain)), f"together {seconds(chain.ms)}"),
+        notes=(*_steps_of(chain), f"together {seconds(chain.ms)}"),
     )
 
 
@@ -275,6 +276,15 @@ def _begin(over: Over) -> Span | None:
     if source.wait is not None:
         return head(source.wait)
     return source.start.head_span if isinstance(source.start, Do) else None
+
+
+def _steps_of(chain: Chain) -> tuple[str, ...]:
+    """Call by call; of a long path the first and the last ones."""
+    steps = [_step(each) for each in _calls(chain)]
+    if len(steps) <= SHOWN:
+        return tuple(steps)
+    half = SHOWN // 2
+    return (*steps[:half], f"… {len(steps) - SHOWN} more calls …", *steps[-half:])
 
 
 def _step(step: Chain) -> str:
