@@ -2,6 +2,7 @@
 them."""
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,8 @@ def environment_of(project: "Project", name: str) -> "Environment":
     settings = settings_of(project, name)
     understanding = project.settings.understanding if project.settings else None
     folder = project.root or Path.cwd()
+    if any(table.python for table in settings.services.values()) and str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))  # where `python = "backends.crm:Crm"` is looked for
     return Environment(
         name,
         os.environ.get("FLOWC_STORE") or settings.store,

@@ -9,7 +9,7 @@ from command import Ran, flowc
 
 KEYS = {
     *("code", "name", "severity", "message", "file", "line", "column", "end_line", "end_column"),
-    *("help", "related", "fix"),
+    *("help", "notes", "related", "fix"),
 }
 BROKEN = 'flow shop 1.0.0\n\nstate start\n  say "Hello"\n  -> nowhere\n'
 COMMANDS = ["init", "check", "fmt", "test", "chat", "serve", "explain", "graph", "build", "doctor"]
@@ -236,7 +236,7 @@ def test_explain_suggests_a_code() -> None:
 def test_explain_shows_what_a_service_costs(bot: Path) -> None:
     out = flowc("explain", "service", "orders", folder=bot).out
     assert "breaker     50% of 20 for 30s" in out
-    assert "within    2s" in out
+    assert "within      2s" in out
     assert "has no" not in out
     assert "`ordres`" in one_sentence(flowc("explain", "service", "ordres", folder=bot))
 
