@@ -1,5 +1,6 @@
-"""Durable turns a second of the whole engine: the order conversation of four messages, 64 at a time, random conversation ids,
-100,000 live conversations in the store, SQLite with full sync, backends in this process that answer at once.
+"""Durable turns a second of the whole engine: the order conversation of four messages, 64 at a time, random
+conversation ids, 100,000 live conversations in the store, SQLite with full sync, backends in this process that answer
+at once.
 
 `python benchmarks/turns.py [--live N] [--conversations N] [--profile]` writes `benchmarks/results/turns.md`.
 """
@@ -131,7 +132,9 @@ def shares(profile: cProfile.Profile) -> str:
             layer = "sqlite" if "apsw" in name or "execute" in name else "the loop and the rest"
         layers[layer] = layers.get(layer, 0.0) + own
     total = sum(layers.values())
-    lines = [f"| {layer} | {100 * own / total:.0f} % |" for layer, own in sorted(layers.items(), key=lambda each: -each[1])]
+    lines = [
+        f"| {layer} | {100 * own / total:.0f} % |" for layer, own in sorted(layers.items(), key=lambda each: -each[1])
+    ]
     return "\n".join(["| layer | of the time |", "|---|---|", *lines])
 
 
@@ -150,7 +153,9 @@ def limitless(program: Program) -> Program:
 
 
 def report(figures: list[Figures], table: str, arguments: argparse.Namespace) -> str:
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     rows = [
         f"| {each.name} | {each.messages:,.0f} | {each.turns:,.0f} | {each.p50_ms:.1f} | {each.p99_ms:.1f} | {each.cpu_us:.0f} |"
         for each in figures
@@ -168,7 +173,8 @@ def report(figures: list[Figures], table: str, arguments: argparse.Namespace) ->
             *rows,
             "",
             *([table, ""] if table else []),
-            f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, commit {commit.stdout.strip()}.",
+            f"{os.cpu_count()} cores (load {os.getloadavg()[0]:.1f} at the end), {platform.machine()}, Python "
+            f"{platform.python_version()}, commit {commit}.",
             "",
         ]
     )

@@ -1,5 +1,5 @@
-"""Which bundle conversations run: deployments over a store. A server makes its bundle the current one when it starts, and
-fetches those that older conversations still run.
+"""Which bundle conversations run: deployments over a store. A server makes its bundle the current one when it starts,
+and fetches those that older conversations still run.
 """
 
 from flowc.runtime.bundle import digest, from_bytes
@@ -9,7 +9,7 @@ from flowc.runtime.store.port import Store
 from flowc.runtime.store.rows import Deployment, Digest, NewDeployment
 
 
-class BundleMissing(FlowcError):
+class BundleMissing(FlowcError):  # noqa: N818 - named by the fact
     """A deployment names a bundle that the store does not have."""
 
     def __init__(self, number: int) -> None:

@@ -1,7 +1,8 @@
-"""What operators see: the log. The only importer of logging libraries, so that what may not be logged is decided in one place.
+"""What operators see: the log. The only importer of logging libraries, so that what may not be logged is decided in
+one place.
 
-Facts are bounded words, ids and numbers: never a text of a user, never a variable, never an argument of a call. So a record takes only
-`str`, `int`, `float`, `bool` and `None`, and the callers pass names of things, not things.
+Facts are bounded words, ids and numbers: never a text of a user, never a variable, never an argument of a call. So a
+record takes only `str`, `int`, `float`, `bool` and `None`, and the callers pass names of things, not things.
 """
 
 from collections.abc import Mapping

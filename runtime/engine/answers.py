@@ -1,7 +1,7 @@
 """What a conversation's senders are waiting for: the replies of all turns that their event causes.
 
-An event is known from when we have it in hand until its last turn; a repetition in that time is attached to it. Afterwards
-the store knows what it caused.
+An event is known from when we have it in hand until its last turn; a repetition in that time is attached to it.
+Afterwards the store knows what it caused.
 """
 
 import asyncio

@@ -1,9 +1,9 @@
 """Writes on their way to backends: started by compare-and-swap, attempted, and their results brought home.
 
-A write that its conversation waits for runs right after the commit that stored it, and its result is taken by the turn that
-waits for it, in one transaction. A job, and whatever was recovered from a server that stopped, is claimed as a row; its
-result becomes an event in the transaction that sets its command done. Should we stop in between, the lease lapses and the
-row is claimed again: a write with a key is repeated, one without a key is `unknown`.
+A write that its conversation waits for runs right after the commit that stored it, and its result is taken by the
+turn that waits for it, in one transaction. A job, and whatever was recovered from a server that stopped, is claimed
+as a row; its result becomes an event in the transaction that sets its command done. Should we stop in between, the
+lease lapses and the row is claimed again: a write with a key is repeated, one without a key is `unknown`.
 """
 
 from collections.abc import Callable, Sequence
@@ -50,8 +50,8 @@ MOST_AT_ONCE: Final = 256  # commands of this server that are being attempted
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A command that this server may attempt now. `is_awaited`: the turn that waits for it runs here; otherwise its result goes
-    through the inbox."""
+    """A command that this server may attempt now. `is_awaited`: the turn that waits for it runs here; otherwise its
+    result goes through the inbox."""
 
     address: Address
     incarnation: int

@@ -3,14 +3,12 @@
 Nothing here means that a message was lost: a refusal is raised before anybody was told that we have it.
 """
 
-
-
 from typing import ClassVar
 
 from flowc.runtime.errors import Fault, FlowcError
 
 
-class Refusal(FlowcError):
+class Refusal(FlowcError):  # noqa: N818 - named by the fact
     """The base of all refusals. `status` is what HTTP says for it."""
 
     fault: ClassVar[Fault] = "caller"

@@ -11,9 +11,9 @@ Rest = Literal["waiting", "ended", "handoff"]
 
 
 class Message(Struct, frozen=True):
-    """A user's message. `id` is the provider's or the sender's, unique in its conversation within `scope` (the channel and its token);
-    without one each message is new. `user` None: whom the conversation knows, else its id is all that is known of them.
-    `proved`: the channel vouches for the user (a limit per user counts by it)."""
+    """A user's message. `id` is the provider's or the sender's, unique in its conversation within `scope` (the
+    channel and its token); without one each message is new. `user` None: whom the conversation knows, else its id is
+    all that is known of them. `proved`: the channel vouches for the user (a limit per user counts by it)."""
 
     conversation: str
     text: str
@@ -25,7 +25,8 @@ class Message(Struct, frozen=True):
 
 
 class Sent(Struct, frozen=True):
-    """A reply with its id (incarnation, turn, index), which is the same in the response, the stream and a repetition."""
+    """A reply with its id (incarnation, turn, index), which is the same in the response, the stream and a
+    repetition."""
 
     id: str
     text: str
@@ -47,10 +48,11 @@ def sent(incarnation: int, turn: int, replies: tuple[Reply, ...]) -> tuple[Sent,
 
 
 class Turn(Struct, frozen=True):
-    """The answer to an event: the replies of all turns that it caused, and where the conversation is after the last of them.
+    """The answer to an event: the replies of all turns that it caused, and where the conversation is after the last
+    of them.
 
-    `duplicate`: the event was known. `queued`: it is stored, and taken when the conversation can. An external event that nobody
-    was there for is recorded, and not `is_handled`.
+    `duplicate`: the event was known. `queued`: it is stored, and taken when the conversation can. An external event
+    that nobody was there for is recorded, and not `is_handled`.
     """
 
     conversation: str
@@ -68,7 +70,8 @@ class Turn(Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The message is stored and will be taken; its replies come by the stream. `text` is the flow's word for the wait, if it has one."""
+    """The message is stored and will be taken; its replies come by the stream. `text` is the flow's word for the
+    wait, if it has one."""
 
     conversation: str
     text: str | None = None

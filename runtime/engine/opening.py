@@ -1,4 +1,5 @@
-"""Opens what an engine stands on: the store, the services and the understanding of an environment, or what it was given."""
+"""Opens what an engine stands on: the store, the services and the understanding of an environment, or what it was
+given."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -31,7 +32,7 @@ LEASE_MS: Final = 30_000
 SEED_BITS: Final = 63  # a key is drawn from it and the conversation, so two turns of one conversation must not share it
 
 
-class StoreUnknown(StoreError):
+class StoreUnknown(StoreError):  # noqa: N818 - named by the fact
     """No store has such an address."""
 
     fault: ClassVar[Fault] = "caller"

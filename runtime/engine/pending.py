@@ -24,9 +24,9 @@ from flowc.runtime.store.rows import Address, EventKind, InboxEvent, Incoming
 
 @dataclass(eq=False, slots=True)
 class Pending:
-    """`body` None: no event, but the turn that must follow the last one. `number` in the inbox, once it is there. `cause`:
-    the message that led to it. `settles`: the command that its turn sets done. `storing` is done when the store has
-    answered; `submitted` while a commit with it is under way. `waiting` are those who want the answer."""
+    """`body` None: no event, but the turn that must follow the last one. `number` in the inbox, once it is there.
+    `cause`: the message that led to it. `settles`: the command that its turn sets done. `storing` is done when the
+    store has answered; `submitted` while a commit with it is under way. `waiting` are those who want the answer."""
 
     hash: EventHash
     body: Body | None

@@ -136,7 +136,8 @@ class Performer:
     # ------------------------------------------------------------------------------------------------------------ reads
 
     async def _read(self, stand: Stand, pending: Pending, step: Step, store_now: StoreNow) -> tuple[CallResult, ...]:
-        """The results of one group, all together. Long ones store their message first, so that it is not lost with us."""
+        """The results of one group, all together. Long ones store their message first, so that it is not lost with
+        us."""
         position = step.position
         assert position is not None
         user = position.user.id if isinstance(pending.body, MessageBody) and pending.body.proved else None
@@ -151,10 +152,10 @@ class Performer:
         try:
             await asyncio.sleep(0)  # what is answered at once needs no clock
             is_loose = pending.kind in ("message", "event") and not pending.is_accepted
-            if is_loose and not all([task.done() for task in tasks]):
+            if is_loose and not all(task.done() for task in tasks):
                 with self._around.time.timeout(STORED_AFTER_S):
                     await asyncio.wait(tasks)
-                if not all([task.done() for task in tasks]):
+                if not all(task.done() for task in tasks):
                     await store_now(pending)
             return tuple([await task for task in tasks])
         finally:
@@ -171,7 +172,12 @@ class Performer:
             stand = structs.replace(stand, position=None, deployed=self._around.current)
         moment = moment_of(self._around.store.clock.now_ms(), stand.row, self._around.seed())
         taken = Taken(Faulted(moment, of_message, reason), moment)
-        dead = Dead(pending.kind, b"" if pending.body is None else body_bytes(self.sealed(stand, pending.body)), reason, pending.tries)
+        dead = Dead(
+            pending.kind,
+            b"" if pending.body is None else body_bytes(self.sealed(stand, pending.body)),
+            reason,
+            pending.tries,
+        )
         try:
             step = advance(stand.deployed.loaded, stand.position, taken.event)
             taken.add(step)

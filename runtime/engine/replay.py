@@ -20,8 +20,8 @@ class Differs(Exception):  # noqa: N818 - what it says
 
 
 def replay(loaded: LoadedProgram, rows: Iterable[JournalRow], seal: Seal) -> Position | None:
-    """The position after the turns of one incarnation, each checked against its recorded state. Raises Differs, and SealBroken
-    where a secret was sealed by another process."""
+    """The position after the turns of one incarnation, each checked against its recorded state. Raises Differs, and
+    SealBroken where a secret was sealed by another process."""
     position: Position | None = None
     for row in rows:
         position = _again(loaded, position, row, seal)

@@ -1,8 +1,9 @@
 """Secrets in rows: readable by this process only.
 
-A `secret` lives for one turn, but a message in the inbox and a write on its way are rows. There it is sealed with a key that is drawn when
-the process starts and is never written anywhere, so that after a crash nobody can read it, we neither. BLAKE2b is the pseudo-random
-function: in counter mode it is the key stream, and over nonce and ciphertext the authentication (encrypt, then authenticate).
+A `secret` lives for one turn, but a message in the inbox and a write on its way are rows. There it is sealed with a
+key that is drawn when the process starts and is never written anywhere, so that after a crash nobody can read it, we
+neither. BLAKE2b is the pseudo-random function: in counter mode it is the key stream, and over nonce and ciphertext
+the authentication (encrypt, then authenticate).
 """
 
 import hmac
@@ -15,7 +16,7 @@ TAG_BYTES = 32
 BLOCK_BYTES = 64
 
 
-class SealBroken(Exception):
+class SealBroken(Exception):  # noqa: N818 - named by the fact
     """Sealed by another process, or not whole."""
 
 

@@ -1,8 +1,8 @@
 """One conversation in this process: takes its events strictly one at a time.
 
-What is held here is a guess; the compare-and-swap of the commit decides. Whatever goes wrong between two commits (a lost
-race, an unknown outcome, a fault) forgets the guess and begins again at the look-up, with the event still in hand. While
-the guess holds, a turn needs no load: the commit itself says what stands first in the inbox.
+What is held here is a guess; the compare-and-swap of the commit decides. Whatever goes wrong between two commits (a
+lost race, an unknown outcome, a fault) forgets the guess and begins again at the look-up, with the event still in
+hand. While the guess holds, a turn needs no load: the commit itself says what stands first in the inbox.
 
 The events in hand are a message that came while nothing waited (`direct`), results that a write's turn waits for
 (`results`), and a timer that is due (`timer`). Everything else is in the inbox before anybody is told that we have it.
@@ -267,7 +267,8 @@ class Session:
 
     async def _take_earlier(self, pending: Pending) -> None:
         """A job's result for an incarnation that is over for its user."""
-        assert pending.number is not None and pending.body is not None
+        assert pending.number is not None
+        assert pending.body is not None
         loaded = (await self._around.store.load([Wanted(self.address, pending.incarnation)]))[0]
         stand = await self._performer.stand(loaded.row)
         if loaded.row.incarnation != pending.incarnation or verdict(stand.row, stand.position, pending.body) != "take":
@@ -446,7 +447,8 @@ class Session:
             await self._receive([pending])
 
     async def _store_behind(self, pending: Pending) -> None:
-        """Stores an event that has to wait; what came before it goes first, so that their order is that of acceptance."""
+        """Stores an event that has to wait; what came before it goes first, so that their order is that of
+        acceptance."""
         before = [each for each in (self._current, self._direct) if each is not None and _is_loose(each)]
         group = [*dict.fromkeys(before), pending] if pending not in before else [pending]
         await self._receive(group)
@@ -489,7 +491,9 @@ class Session:
 
     def _incoming(self, pending: Pending) -> Incoming:
         assert pending.body is not None
-        return incoming_of(self.address, pending, self._performer.sealed(self.stand, pending.body), trying=pending is self._current)
+        return incoming_of(
+            self.address, pending, self._performer.sealed(self.stand, pending.body), trying=pending is self._current
+        )
 
 
 def _continues(stand: Stand | None) -> bool:

@@ -17,8 +17,8 @@ from flowc.runtime.values import Value, decode, encode
 
 
 class MessageBody(Struct, frozen=True, tag="message"):
-    """`user` None: whom the conversation knows already. `proved`: the channel vouches for the user. `owner` is the token
-    that a conversation begun by it belongs to."""
+    """`user` None: whom the conversation knows already. `proved`: the channel vouches for the user. `owner` is the
+    token that a conversation begun by it belongs to."""
 
     text: str
     user: User | None = None
@@ -94,8 +94,8 @@ def digest_of_event(name: str, fields: Mapping[str, Value]) -> bytes:
 class CommandBody(Struct, frozen=True):
     """What a command's attempt needs, and what the attempts before it left: how many were sent, when the first was,
     whether one of them may have been done, and for how long the service was paused meanwhile. All that is known up to
-    the attempt `accounted`: a later one began, and nobody lived to tell of it. `sealed` has the arguments where one is a
-    secret."""
+    the attempt `accounted`: a later one began, and nobody lived to tell of it. `sealed` has the arguments where one
+    is a secret."""
 
     arguments: dict[str, Value]
     user: str | None = None
@@ -138,8 +138,8 @@ class Reads(Struct, frozen=True):
 
 
 class Spoken(Struct, frozen=True, omit_defaults=True):
-    """The replies of a turn, and what a repetition must be answered with besides them. `rests`: no turn follows at once; where
-    none does, the answer is complete."""
+    """The replies of a turn, and what a repetition must be answered with besides them. `rests`: no turn follows at
+    once; where none does, the answer is complete."""
 
     replies: tuple[Reply, ...] = ()
     version: str = ""

@@ -1,7 +1,8 @@
-"""A conversation on a stage: the real engine, kernel and policies, with simulated time and backends that follow a script.
+"""A conversation on a stage: the real engine, kernel and policies, with simulated time and backends that follow a
+script.
 
-What `.chat` files run on. Deterministic: everything that is random is drawn from a seed, and time passes only when it is
-told to. Timers, retries and jobs happen in the order of their times on the way.
+What `.chat` files run on. Deterministic: everything that is random is drawn from a seed, and time passes only when it
+is told to. Timers, retries and jobs happen in the order of their times on the way.
 """
 
 import asyncio
@@ -92,7 +93,7 @@ class Stage:
 
     @classmethod
     @asynccontextmanager
-    async def open(  # noqa: PLR0913 - each is another thing to decide about a test
+    async def open(
         cls,
         program: Program,
         *,

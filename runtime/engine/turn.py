@@ -1,4 +1,5 @@
-"""What a turn decides, apart from doing it: which event may be taken, what `advance` gets, what the store is asked to commit.
+"""What a turn decides, apart from doing it: which event may be taken, what `advance` gets, what the store is asked to
+commit.
 
 Pure. `flowc.runtime.engine.session` does what is decided here, and begins again at the look-up when the store says no.
 """
@@ -67,7 +68,7 @@ MOST_TRIES: Final = 3
 Verdict = Literal["take", "wait", "drop"]
 
 
-class Fault(Exception):
+class Fault(Exception):  # noqa: N818 - a fault of ours is an event of its own
     """The event cannot be taken, by a mistake of ours."""
 
 

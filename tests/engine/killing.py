@@ -1,5 +1,5 @@
-"""Kills a server at every place where it crosses to its store or a backend, one place after the other, and lets another one go
-on. Prints one line a place, `ok` or what was lost or doubled.
+"""Kills a server at every place where it crosses to its store or a backend, one place after the other, and lets
+another one go on. Prints one line a place, `ok` or what was lost or doubled.
 
 A process of its own: it forks each server, and the server kills itself with SIGKILL.
 """
@@ -135,7 +135,11 @@ def problems(folder: Path) -> list[str]:
     effects = [line.split()[:2] for line in (folder / "ledger").read_text().splitlines()]
     said = (folder / "all").read_text().splitlines()
     found = [f"doubled {effect}" for effect in effects if effects.count(effect) > 1]
-    for effect, words in ((["pay", "1"], "Paid receipt."), (["pay", "3"], "Later paid receipt."), (["pay", "4"], "After all")):
+    for effect, words in (
+        (["pay", "1"], "Paid receipt."),
+        (["pay", "3"], "Later paid receipt."),
+        (["pay", "4"], "After all"),
+    ):
         if effect not in effects:
             found.append(f"lost {effect}")
         if not any(line.startswith(words) for line in said):
@@ -146,7 +150,9 @@ def problems(folder: Path) -> list[str]:
         found.append("a failure was told of what was done")
     if not {"Done receipt.", "Nobody knows.", "Not done: overloaded."} & set(said):
         found.append("nobody was told of the write without a key")
-    for number, words in enumerate(("Found finded and othered.", "Found finded.", "Paid receipt.", "", "Queued.", "goodbye")):
+    for number, words in enumerate(
+        ("Found finded and othered.", "Found finded.", "Paid receipt.", "", "Queued.", "goodbye")
+    ):
         if words not in (folder / f"said{number}").read_text():
             found.append(f"message {number} was answered without {words!r}")
     if len(said) != len([line for line in said if line]) or said.count("Paid receipt.") != 1:

@@ -150,7 +150,9 @@ async def finish(server: Server) -> list[str]:
 
 
 async def test_a_job_waits_as_a_row_and_survives_restarts(world: World) -> None:
-    world.backends.script("pay", Later(60, "unavailable", attempts=1), Later(60, "unavailable", attempts=1), Succeeded("x"))
+    world.backends.script(
+        "pay", Later(60, "unavailable", attempts=1), Later(60, "unavailable", attempts=1), Succeeded("x")
+    )
     async with world.serving() as server:
         await server.say("later")
         await server.settle()

@@ -1,5 +1,5 @@
-"""What outlives a server: the store, the clock and the backends. Servers come and go; a stopped one is gone in the middle of
-whatever it did."""
+"""What outlives a server: the store, the clock and the backends. Servers come and go; a stopped one is gone in the
+middle of whatever it did."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
@@ -55,7 +55,9 @@ class Words:
 class Gate:
     """An answer that comes when the test says so."""
 
-    answer: asyncio.Future[CallResult | Later] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    answer: asyncio.Future[CallResult | Later] = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
 
     def give(self, result: CallResult | Later) -> None:
         self.answer.set_result(result)
@@ -184,8 +186,8 @@ Fail = Callable[[Unit], bool]
 
 
 class Trouble:
-    """A store whose commits fail where the test says so: `before`, nothing is there; `after`, it is there and nobody learns
-    it."""
+    """A store whose commits fail where the test says so: `before`, nothing is there; `after`, it is there and nobody
+    learns it."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
