@@ -110,15 +110,17 @@ async def run(program: Program, arguments: argparse.Namespace) -> tuple[list[Fig
             live = [talk(engine, TRACK[:1], arguments.live // AT_ONCE, []) for _ in range(AT_ONCE)]
             await asyncio.gather(*live)
             print(f"{arguments.live} live conversations after {time.perf_counter() - began:.1f} s")
-            profile = cProfile.Profile()
-            if arguments.profile:
-                profile.enable()
             figures = [
                 await measured(engine, "track", TRACK, arguments.conversations),
                 await measured(engine, "cancel", CANCEL, arguments.conversations),
             ]
+            if not arguments.profile:
+                return figures, ""
+            profile = cProfile.Profile()
+            profile.enable()
+            await measured(engine, "track", TRACK, arguments.conversations // 4)
             profile.disable()
-            return figures, shares(profile) if arguments.profile else ""
+            return figures, shares(profile)
 
 
 def shares(profile: cProfile.Profile) -> str:
@@ -132,9 +134,8 @@ def shares(profile: cProfile.Profile) -> str:
             layer = "sqlite" if "apsw" in name or "execute" in name else "the loop and the rest"
         layers[layer] = layers.get(layer, 0.0) + own
     total = sum(layers.values())
-    lines = [
-        f"| {layer} | {100 * own / total:.0f} % |" for layer, own in sorted(layers.items(), key=lambda each: -each[1])
-    ]
+    ordered = sorted(layers.items(), key=lambda each: -each[1])
+    lines = [f"| {layer} | {100 * own / total:.0f} % |" for layer, own in ordered]
     return "\n".join(["| layer | of the time |", "|---|---|", *lines])
 
 
@@ -153,19 +154,22 @@ def limitless(program: Program) -> Program:
 
 
 def report(figures: list[Figures], table: str, arguments: argparse.Namespace) -> str:
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    command = ["git", "rev-parse", "--short", "HEAD"]
+    commit = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
     rows = [
-        f"| {each.name} | {each.messages:,.0f} | {each.turns:,.0f} | {each.p50_ms:.1f} | {each.p99_ms:.1f} | {each.cpu_us:.0f} |"
+        f"| {each.name} | {each.messages:,.0f} | {each.turns:,.0f} | {each.p50_ms:.1f} | {each.p99_ms:.1f} "
+        f"| {each.cpu_us:.0f} |"
         for each in figures
     ]
+    load = f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} when it ended"
+    machine = f"{load}, {platform.machine()}, Python {platform.python_version()}, commit {commit}."
     return "\n".join(
         [
             "# Durable turns",
             "",
-            f"The order conversation, four messages, {AT_ONCE} conversations at a time, random ids, {arguments.live:,} live",
-            "conversations in the store, SQLite with full sync, backends in the process that answer at once (`benchmarks/turns.py`).",
+            f"The order conversation, four messages, {AT_ONCE} conversations at a time, random ids,",
+            f"{arguments.live:,} live conversations in the store, SQLite with full sync, backends in the process",
+            "that answer at once (`benchmarks/turns.py --profile`).",
             "`track` has two reads at the same time, `cancel` a write with a key whose result is a fifth turn.",
             "",
             "| conversation | messages/s | turns/s | p50 ms | p99 ms | CPU µs a turn |",
@@ -173,8 +177,7 @@ def report(figures: list[Figures], table: str, arguments: argparse.Namespace) ->
             *rows,
             "",
             *([table, ""] if table else []),
-            f"{os.cpu_count()} cores (load {os.getloadavg()[0]:.1f} at the end), {platform.machine()}, Python "
-            f"{platform.python_version()}, commit {commit}.",
+            machine,
             "",
         ]
     )

@@ -233,7 +233,7 @@ class Engine:
         for session in self._sessions.values():
             for watcher in session.watchers:
                 watcher.set()
-        while not all(session.is_idle for session in self._sessions.values()) or self._commands.is_busy:  # noqa: ASYNC110 - many things end, none is the last
+        while not all(session.is_idle for session in self._sessions.values()) or self._commands.is_busy:  # noqa: ASYNC110
             await anyio.sleep(0.01)
 
     # ----------------------------------------------------------------------------------------------------------- inside
