@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from flowc.compiler.assemble import Passes, assemble
 from flowc.compiler.check_flows import check_flows
+from flowc.compiler.collector import collector_paused
 from flowc.compiler.declare import declare, target_of, uses_of
 from flowc.compiler.lost import lost_words
 from flowc.compiler.model import Model
@@ -34,6 +35,7 @@ class Outcome:
     model: Model | None = None
 
 
+@collector_paused()
 def compile_project(project: Project) -> Outcome:
     """The whole compiler: findings, and the program where none is an error."""
     problems = Problems()
@@ -46,6 +48,7 @@ def compile_project(project: Project) -> Outcome:
     return Outcome(lower(model), diagnostics, problems.sources, model)
 
 
+@collector_paused()
 def check_project(project: Project) -> Outcome:
     """All findings, without a program."""
     problems = Problems()
