@@ -137,11 +137,12 @@ class Engine:
         *,
         user: User | None = None,
         scope: str = "",
+        owner: str = "",
     ) -> Turn:
         """Something that the outside world tells a conversation. `fields` as JSON."""
         values = self._fields(name, fields)
         pending = Pending(
-            hash_of(f"event {scope}", id), ExternalBody(name, values, user), digest_of_event(name, values)
+            hash_of(f"event {scope}", id), ExternalBody(name, values, user, owner), digest_of_event(name, values)
         )
         return await self._offer(conversation, pending)
 

@@ -51,6 +51,11 @@ class Pending:
     def kind(self) -> EventKind:
         return "result" if self.body is None else kind_of(self.body)
 
+    @property
+    def owner(self) -> str:
+        """The token that sent it, to which a conversation that it begins belongs."""
+        return self.body.owner if isinstance(self.body, MessageBody | OpenedBody | ExternalBody) else ""
+
     def answer(self) -> asyncio.Future[Turn]:
         future: asyncio.Future[Turn] = asyncio.get_running_loop().create_future()
         self.waiting.append(future)

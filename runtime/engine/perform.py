@@ -12,9 +12,7 @@ from msgspec import Struct, structs
 from flowc.runtime.engine.pending import Pending
 from flowc.runtime.engine.stored import (
     Body,
-    ExternalBody,
     MessageBody,
-    OpenedBody,
     SealedBody,
     Spoken,
     body_bytes,
@@ -231,7 +229,7 @@ class Performer:
             0 if position is None else len(position.deferred),
             opens,
             ended,
-            _owner(pending),
+            pending.owner,
             commands_of(taken, deployed.program.services, around.holder, deployed.secrets, around.seal),
             timers_of(step, now_ms, around.holder.lease_ms),
             pending.settles,
@@ -254,10 +252,6 @@ class Performer:
 
 def with_source(unit: Unit, source: Source) -> Unit:
     return unit if isinstance(source, Continuing) else structs.replace(unit, source=source)
-
-
-def _owner(pending: Pending) -> str:
-    return pending.body.owner if isinstance(pending.body, MessageBody | OpenedBody | ExternalBody) else ""
 
 
 def _is_result(pending: Pending) -> bool:

@@ -233,7 +233,8 @@ class Session:
         if direct is not None:
             assert direct.body is not None
             found = verdict(stand.row, stand.position, direct.body)
-            if found == "take" and self._inbox.is_empty and stand.row.recent.find(direct.hash) is None:
+            is_free = self._inbox.is_empty and not _is_foreign(stand, direct)
+            if found == "take" and is_free and stand.row.recent.find(direct.hash) is None:
                 return direct
             self._direct = None
             await self._set_aside(stand, direct, is_moot=found == "drop")
@@ -251,7 +252,9 @@ class Session:
 
     async def _set_aside(self, stand: Stand, direct: Pending, *, is_moot: bool) -> None:
         """An event that came directly and cannot be taken now."""
-        if stand.row.recent.find(direct.hash) is not None:
+        if _is_foreign(stand, direct):
+            self._answers.refuse(direct, _nobody())
+        elif stand.row.recent.find(direct.hash) is not None:
             await self._answer_known(direct)
         elif is_moot:
             self._answers.resolve(direct.hash, self._unmoved(stand))
@@ -449,10 +452,12 @@ class Session:
     async def _store_behind(self, pending: Pending) -> None:
         """Stores an event that has to wait; what came before it goes first, so that their order is that of
         acceptance."""
+        if self.stand is not None and _is_foreign(self.stand, pending):
+            return self._answers.refuse(pending, _nobody())
         before = [each for each in (self._current, self._direct) if each is not None and _is_loose(each)]
         group = [*dict.fromkeys(before), pending] if pending not in before else [pending]
         await self._receive(group)
-        self.look()
+        return self.look()
 
     async def _receive(self, group: list[Pending]) -> None:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -499,6 +504,16 @@ class Session:
 def _continues(stand: Stand | None) -> bool:
     """Turns follow by themselves: a write or a group of reads is under way."""
     return stand is not None and stand.position is not None and stand.position.expects in ("write", "reads")
+
+
+def _is_foreign(stand: Stand, pending: Pending) -> bool:
+    """The conversation belongs to another token."""
+    owner = stand.row.owner
+    return owner != "" and pending.owner not in ("", owner)
+
+
+def _nobody() -> NotFound:
+    return NotFound("there is no such conversation")
 
 
 def _is_loose(pending: Pending) -> bool:

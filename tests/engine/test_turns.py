@@ -98,6 +98,22 @@ async def test_a_conversation_that_its_channel_opens_is_opened_once(world: World
         assert (again.turn, again.replies) == (1, ())
 
 
+async def test_a_conversation_belongs_to_the_token_that_began_it(world: World) -> None:
+    async with world.serving() as server:
+        await server.engine.handle(Message("c", "what", owner="mine"))
+        with pytest.raises(NotFound):
+            await server.engine.handle(Message("c", "bye", owner="theirs"))
+        gate = world.backends.hold("find")
+        running = server.saying("look")
+        await server.settle()
+        with pytest.raises(NotFound):
+            await server.engine.handle(Message("c", "bye", owner="theirs"))
+        gate.give(Succeeded("x"))
+        await running
+        assert (await server.engine.handle(Message("c", "bye", owner="mine"))).state == "ended"
+        assert (await server.engine.conversation("c")).owner == "mine"
+
+
 # -------------------------------------------------------------------------------------------------------------- people
 
 
