@@ -9,7 +9,7 @@ from flowc.compiler.model import Model
 from flowc.compiler.walk import Block, expressions_of, leaves, names_set, references, statements_in
 from flowc.dsl.nodes import Ask, Call, Choose, Do, Handoff, Listen, Statement
 
-__all__ = ["Group", "grouped"]
+__all__ = ["Group", "grouped", "joins"]
 
 Group = tuple[Call, ...]
 
@@ -19,7 +19,7 @@ def grouped(body: Block, model: Model) -> Iterator[Statement | Group]:
     group: list[Call] = []
     for statement in body:
         if isinstance(statement, Call) and _is_read(statement, model):
-            if group and not _joins(statement, group, model):
+            if group and not joins(statement, group, model):
                 yield tuple(group)
                 group = []
             group.append(statement)
@@ -37,7 +37,7 @@ def _is_read(call: Call, model: Model) -> bool:
     return operation is not None and operation.kind == "read"
 
 
-def _joins(call: Call, group: list[Call], model: Model) -> bool:
+def joins(call: Call, group: list[Call], model: Model) -> bool:
     """Whether `call` may start together with `group`: see "Reads run at the same time" in the language reference."""
     if any(_comes_back_later(arm.body, model) for each in group for arm in each.arms):
         return False

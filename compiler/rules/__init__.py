@@ -31,6 +31,7 @@ from flowc.compiler.rules.questions import (
     question_already_answered,
 )
 from flowc.compiler.rules.reachability import never_ends, no_way_out, unreachable_statements, unreachable_states
+from flowc.compiler.rules.reads import reads_in_sequence
 from flowc.compiler.rules.resumes import resume_outside_handler, resume_without_bound
 from flowc.compiler.rules.secrets import secret_in_flow
 from flowc.compiler.rules.silence import silent_turn
@@ -66,5 +67,6 @@ RULES: Final[tuple[Rule, ...]] = (
     unsafe_retry,
     over_budget,
     within_too_short,
+    reads_in_sequence,
     secret_in_flow,
 )
