@@ -5,6 +5,8 @@ import shutil
 
 import pytest
 
+pytest.register_assert_rewrite("golden")
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How many random edits of flows are tried: a few thousand in a test run, a million before a release."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from golden import compare
+from syrupy.assertion import SnapshotAssertion
 
 from flowc.compiler.chats import script_chats
 from flowc.compiler.codes import all_codes
@@ -67,9 +68,9 @@ def checked(case: Case, which: str) -> Outcome:
 
 
 @each_case
-def test_mistake_is_reported(case: Case, pytestconfig: pytest.Config) -> None:
+def test_mistake_is_reported(case: Case, snapshot: SnapshotAssertion) -> None:
     outcome = checked(case, "bad")
-    compare(case.path / "expected.txt", render_text(outcome.diagnostics, outcome.sources, colour=False), pytestconfig)
+    compare(case.path / "expected.txt", render_text(outcome.diagnostics, outcome.sources, colour=False), snapshot)
     assert {each.code.id for each in outcome.diagnostics} == {case.code}
 
 

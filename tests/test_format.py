@@ -7,6 +7,7 @@ import pytest
 from golden import compare
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from syrupy.assertion import SnapshotAssertion
 
 from flowc.dsl.diagnostic import Severity
 from flowc.dsl.format import format_source
@@ -85,8 +86,8 @@ def comments(text: SourceFile) -> list[str]:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda path: path.name)
-def test_canonical_text(case: Path, pytestconfig: pytest.Config) -> None:
-    compare(case.with_suffix(f".formatted{case.suffix}"), formatted(source(case)), pytestconfig)
+def test_canonical_text(case: Path, snapshot: SnapshotAssertion) -> None:
+    compare(case.with_suffix(f".formatted{case.suffix}"), formatted(source(case)), snapshot)
 
 
 def test_every_formatted_text_has_its_source() -> None:

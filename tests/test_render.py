@@ -10,6 +10,7 @@ import pytest
 from golden import compare
 from hypothesis import given
 from hypothesis import strategies as st
+from syrupy.assertion import SnapshotAssertion
 
 from flowc.dsl.diagnostic import Code, Diagnostic, Edit, Label, Severity, sort
 from flowc.dsl.render import render_github, render_json, render_text
@@ -48,12 +49,12 @@ def load(case: Path) -> tuple[tuple[Diagnostic, ...], Sources]:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.stem)
-def test_rendering(case: Path, pytestconfig: pytest.Config) -> None:
+def test_rendering(case: Path, snapshot: SnapshotAssertion) -> None:
     diagnostics, sources = load(case)
-    compare(case.with_suffix(".plain.txt"), render_text(diagnostics, sources, colour=False), pytestconfig)
-    compare(case.with_suffix(".colour.txt"), render_text(diagnostics, sources, colour=True), pytestconfig)
-    compare(case.with_suffix(".jsonl"), render_json(diagnostics, sources), pytestconfig)
-    compare(case.with_suffix(".github.txt"), render_github(diagnostics, sources), pytestconfig)
+    compare(case.with_suffix(".plain.txt"), render_text(diagnostics, sources, colour=False), snapshot)
+    compare(case.with_suffix(".colour.txt"), render_text(diagnostics, sources, colour=True), snapshot)
+    compare(case.with_suffix(".jsonl"), render_json(diagnostics, sources), snapshot)
+    compare(case.with_suffix(".github.txt"), render_github(diagnostics, sources), snapshot)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.stem)

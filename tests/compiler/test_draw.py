@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 from golden import compare
+from syrupy.assertion import SnapshotAssertion
 
 from flowc.compiler.compile import compile_project
 from flowc.compiler.draw import dot, mermaid, svg
@@ -24,10 +25,10 @@ def program(name: str) -> Program:
 
 
 @pytest.mark.parametrize("name", ["order_support", "constructs"])
-def test_drawings_are_as_before(name: str, pytestconfig: pytest.Config) -> None:
+def test_drawings_are_as_before(name: str, snapshot: SnapshotAssertion) -> None:
     made = program(name)
-    compare(PROGRAMS / f"{name}.mermaid.txt", mermaid(made, made.main), pytestconfig)
-    compare(PROGRAMS / f"{name}.dot.txt", dot(made, made.main), pytestconfig)
+    compare(PROGRAMS / f"{name}.mermaid.txt", mermaid(made, made.main), snapshot)
+    compare(PROGRAMS / f"{name}.dot.txt", dot(made, made.main), snapshot)
 
 
 @pytest.mark.parametrize("name", ["order_support", "constructs"])

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from golden import compare
+from syrupy.assertion import SnapshotAssertion
 
 from flowc.compiler.compile import compile_project
 from flowc.compiler.graph import FlowGraph, build_graphs
@@ -32,8 +33,8 @@ def program(place: Path) -> tuple[Program, Model]:
 
 
 @pytest.mark.parametrize("flow", FLOWS, ids=lambda at: at.stem)
-def test_program_is_as_listed(flow: Path, pytestconfig: pytest.Config) -> None:
-    compare(flow.with_suffix(".program.txt"), listing(program(flow)[0]), pytestconfig)
+def test_program_is_as_listed(flow: Path, snapshot: SnapshotAssertion) -> None:
+    compare(flow.with_suffix(".program.txt"), listing(program(flow)[0]), snapshot)
 
 
 @pytest.mark.parametrize("place", PLACES, ids=lambda at: at.stem)

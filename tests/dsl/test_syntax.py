@@ -8,6 +8,7 @@ import pytest
 from golden import compare
 from lark import Lark, logger
 from outline import outline
+from syrupy.assertion import SnapshotAssertion
 
 from flowc.dsl.machine import END
 from flowc.dsl.nodes import shape
@@ -24,12 +25,12 @@ FILES = sorted(
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_tree(path: Path, pytestconfig: pytest.Config) -> None:
+def test_tree(path: Path, snapshot: SnapshotAssertion) -> None:
     source = SourceFile(path.name, path.read_bytes().decode())
     parsed = parse_chat(source) if path.suffix == ".chat" else parse(source)
     assert parsed.diagnostics == ()
     assert parsed.whole
-    compare(path.with_suffix(".tree.txt"), outline(parsed.file, source), pytestconfig)
+    compare(path.with_suffix(".tree.txt"), outline(parsed.file, source), snapshot)
 
 
 def test_carriage_returns_mean_nothing() -> None:
