@@ -7,7 +7,7 @@ LAYERS := cli compiler dsl runtime
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
-.PHONY: demo test check update bench docs typecheck soak constraints clean
+.PHONY: demo test check update bench docs tables typecheck soak constraints clean
 .DEFAULT_GOAL := test
 
 # A complaint of `check` does not hide the result of the tests, and pytest has the last line.
@@ -45,6 +45,10 @@ bench: $(INSTALLED)
 docs: $(INSTALLED)
 	$(BIN)/typer flowc.cli.main utils docs --name flowc --title "flowc commands" --output docs/commands.md
 	$(BIN)/python scripts/diagnostic_pages.py
+
+# After a change of dsl/flow.lark.
+tables: $(INSTALLED)
+	$(BIN)/python scripts/grammar_tables.py
 
 # The versions of this virtualenv, for everybody: after a change of the dependencies and a clean install without -c.
 constraints: $(INSTALLED)

@@ -1,14 +1,13 @@
 """Grammar to nodes: the whole file. The rules of the parts are in `build_expressions`, `build_statements`,
-`build_declarations` and `build_chat`; here they become the callbacks that Lark runs as it reduces.
+`build_declarations` and `build_chat`; `grammar` gives each the parts of its rule.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from flowc.dsl.build_chat import ChatRules
 from flowc.dsl.nodes import Chat, Declaration, FlowHeader, LibraryHeader
 
-__all__ = ["Builder", "Callbacks", "Tree"]
+__all__ = ["Builder", "Tree"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +28,3 @@ class Builder(ChatRules):
 
     def chat_file(self, *chats: Chat | None) -> Tree:
         return Tree(None, (), tuple(each for each in chats if each is not None))
-
-
-class Callbacks:
-    """What Lark asks for the callback of a rule: a function of the list of its parts."""
-
-    __slots__ = ("builder",)
-
-    def __init__(self, builder: Builder) -> None:
-        self.builder = builder
-
-    def __getattr__(self, rule: str) -> Callable[[list[object]], object]:
-        method = getattr(self.builder, rule)
-        return lambda parts: method(*parts)

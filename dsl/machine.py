@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from flowc.dsl.tokens import ALWAYS_RESERVED, KEYWORDS, Token
 
-__all__ = ["END", "Machine", "Reduction", "Tables", "fitting"]
+__all__ = ["END", "Callback", "Machine", "Reduction", "Tables", "fitting"]
 
 END: Final = "$END"
 # A keyword in the place of a name is one, unless it is reserved everywhere.

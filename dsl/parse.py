@@ -1,28 +1,19 @@
 """Text to tree: `parse` for `.flow` files, `parse_chat` for `.chat` files, `parse_expression` for one expression.
 
-The lexer of `layout` makes tokens, Lark makes LALR tables of `flow.lark`, `reader` steps them and goes on behind every
-mistake, and the rules of `build` make nodes. This module puts them together.
+The lexer of `layout` makes tokens, `reader` steps the tables of `grammar` and goes on behind every mistake, and the
+rules of `build` make nodes. This module puts them together.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from importlib.resources import files
-from typing import Final, cast
+from typing import cast
 
-from lark import Lark
-from lark import Token as LarkToken
-from lark import Tree as LarkTree
-from lark.grammar import Terminal
-from lark.lexer import Lexer
-from lark.parse_tree_builder import ParseTreeBuilder
-from lark.parsers.lalr_analysis import Shift
-
-from flowc.dsl.build import Builder, Callbacks, Tree
+from flowc.dsl.build import Builder, Tree
 from flowc.dsl.diagnostic import Diagnostic, Label
+from flowc.dsl.grammar import grammar
 from flowc.dsl.layout import Scan, scan
 from flowc.dsl.lexemes import scan_expression
-from flowc.dsl.machine import Machine, Reduction, Tables
+from flowc.dsl.machine import Callback, Machine
 from flowc.dsl.mistakes import UNEXPECTED
 from flowc.dsl.nodes import ChatFile, Comment, Expression, Filter, FlowFile
 from flowc.dsl.placement import placement
@@ -35,12 +26,6 @@ from flowc.dsl.wording import expected
 __all__ = ["Parsed", "ParsedChat", "parse", "parse_chat", "parse_expression"]
 
 Wording = Callable[[frozenset[str], str, Span], Diagnostic]  # what would fit, what was found, where
-
-STARTS: Final = (
-    "flow_file", "chat_file", "template", "expression", "header_lines", "declaration_lines", "state_lines", "arm_lines",
-    "say_lines", "choose_lines", "type_lines", "intent_lines", "slot_lines", "service_lines", "operation_lines",
-    "migrate_lines", "step_lines",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +115,7 @@ class Attempt:
     templates: bool
     whole: bool = True
     lost_at: Sequence[int] = field(init=False)
-    callbacks: list[Callable[[list[object]], object]] = field(init=False)
+    callbacks: list[Callback] = field(init=False)
 
     def __post_init__(self) -> None:
         builder = Builder(self.source, self.diagnostics.append, self.parse_part, self.templates)
@@ -188,54 +173,3 @@ def unexpected_in_template(accepts: frozenset[str], found: str, span: Span) -> D
         f"expected {wanted}",
         "inside `{{ }}` stand expressions of the language, then filters",
     )
-
-
-# --------------------------------------------------------------------------------------------------------- the grammar
-
-
-class NoLexer(Lexer):
-    """Lark asks for a lexer; tokens come from `layout`."""
-
-    def __init__(self, conf: object) -> None:
-        """Needs nothing of the grammar's terminals."""
-
-    def lex(self, lexer_state: object, parser_state: object) -> Iterator[LarkToken]:
-        """Nothing: Lark only makes the tables."""
-        return iter(())
-
-
-@dataclass(frozen=True, slots=True)
-class Grammar:
-    tables: Tables
-    rules: tuple[object, ...]
-    parts: ParseTreeBuilder
-
-    def callbacks(self, builder: Builder) -> list[Callable[[list[object]], object]]:
-        """What to make of the parts of each rule, by its number."""
-        by_rule = self.parts.create_callback(Callbacks(builder))  # type: ignore[no-untyped-call]  # Lark's
-        return [by_rule[rule] for rule in self.rules]
-
-
-@cache
-def grammar() -> Grammar:
-    """`flow.lark` as tables: built once a process, in a tenth of a second."""
-    text = files("flowc.dsl").joinpath("flow.lark").read_text(encoding="utf-8")
-    lark = Lark(text, parser="lalr", lexer=NoLexer, start=list(STARTS), keep_all_tokens=True, maybe_placeholders=True)
-    rules = tuple(lark.rules)
-    number = {rule: index for index, rule in enumerate(rules)}
-    table = lark.parse_interactive("", start=STARTS[0]).parser.parse_table
-    actions = tuple(
-        {
-            kind: arg if action is Shift else Reduction(len(arg.expansion), arg.origin.name, number[arg])
-            for kind, (action, arg) in table.states[state].items()
-        }
-        for state in range(len(table.states))
-    )
-    for rule in rules:  # words and signs are parts of a rule, the layout is not
-        rule.options.keep_all_tokens = False
-        for symbol in rule.expansion:
-            if isinstance(symbol, Terminal):
-                symbol.filter_out = symbol.name.startswith("_")
-    tables = Tables(actions, dict(table.start_states), dict(table.end_states))
-    parts = ParseTreeBuilder(list(rules), LarkTree, False, False, True)  # type: ignore[no-untyped-call]  # Lark's
-    return Grammar(tables, rules, parts)

@@ -6,13 +6,15 @@ from pathlib import Path
 
 import pytest
 from golden import compare
+from grammar_tables import DSL, NoLexer, tables, text
 from lark import Lark, logger
 from outline import outline
 from syrupy.assertion import SnapshotAssertion
 
+from flowc.dsl.grammar import STARTS, grammar
 from flowc.dsl.machine import END
 from flowc.dsl.nodes import shape
-from flowc.dsl.parse import STARTS, NoLexer, grammar, parse, parse_chat, parse_expression
+from flowc.dsl.parse import parse, parse_chat, parse_expression
 from flowc.dsl.source import SourceFile
 from flowc.dsl.tokens import KEYWORDS
 from flowc.dsl.wording import WORDS
@@ -45,6 +47,10 @@ def test_keywords_are_the_words_of_the_grammar() -> None:
     kinds = {kind for actions in tables.actions for kind in actions if kind.isupper()}
     assert {word.upper() for word in KEYWORDS} <= kinds
     assert kinds - {"ERROR"} <= WORDS.keys() | {END}
+
+
+def test_tables_are_those_of_the_grammar() -> None:
+    assert text(tables(GRAMMAR)) == (DSL / "flow.tables.json").read_bytes().decode(), "run `make tables`"
 
 
 def test_grammar_has_no_conflicts(caplog: pytest.LogCaptureFixture) -> None:
