@@ -8,7 +8,6 @@ at once.
 import argparse
 import asyncio
 import cProfile
-import gc
 import os
 import platform
 import pstats
@@ -26,6 +25,7 @@ import uvloop
 
 from flowc.compiler.compile import compile_project
 from flowc.compiler.project import open_project
+from flowc.runtime.engine.collector import spare_turns
 from flowc.runtime.engine.engine import Engine
 from flowc.runtime.engine.message import Message
 from flowc.runtime.environment import Environment
@@ -82,8 +82,7 @@ async def talk(engine: Engine, texts: Sequence[str], count: int, took: list[floa
 
 async def measured(engine: Engine, name: str, texts: Sequence[str], conversations: int) -> Figures:
     took: list[float] = []
-    gc.collect()
-    gc.freeze()
+    spare_turns()
     began, cpu = time.perf_counter(), time.process_time()
     counts = await asyncio.gather(*[talk(engine, texts, conversations // AT_ONCE, took) for _ in range(AT_ONCE)])
     seconds, cpu = time.perf_counter() - began, time.process_time() - cpu

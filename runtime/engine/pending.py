@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
-from secrets import token_hex
+from os import urandom
 from typing import assert_never
 
 from flowc.runtime.engine.message import Turn
@@ -95,7 +95,7 @@ def kind_of(body: Body) -> EventKind:
 def hash_of(scope: str, name: str | None) -> EventHash:
     """The hash of an id; of a fresh random one where the sender gave none (never of a text: a second "yes" is a new
     message)."""
-    return event_hash(scope, name) if name is not None else event_hash("", token_hex(16))
+    return event_hash(scope, name) if name is not None else EventHash(urandom(8))
 
 
 def incoming_of(address: Address, pending: Pending, body: Body, *, trying: bool) -> Incoming:

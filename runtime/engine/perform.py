@@ -48,7 +48,7 @@ from flowc.runtime.kernel.events import (
 )
 from flowc.runtime.kernel.position import Position
 from flowc.runtime.services.port import Call
-from flowc.runtime.store.rows import Continuing, Dead, Entry, Row, Source, Unit
+from flowc.runtime.store.rows import Dead, Entry, Row, Source, Unit
 from flowc.runtime.understanding.port import Heard
 from flowc.runtime.values import decode, encode
 
@@ -86,7 +86,9 @@ class Performer:
 
     # --------------------------------------------------------------------------------------------------------- the turn
 
-    async def turn(self, stand: Stand, pending: Pending, store_now: StoreNow) -> Made:
+    async def turn(
+        self, stand: Stand, pending: Pending, store_now: StoreNow, source: Callable[[Pending], Source]
+    ) -> Made:
         """Raises Fault, and whatever else a mistake of ours raises."""
         begins = pending.body is not None and opens(stand.row, pending.body)
         if begins:
@@ -95,7 +97,7 @@ class Performer:
         if stand.row.ended and not begins and not _is_result(pending):
             step = _unhandled(stand)
             taken.add(step)
-            return self._made(pending, stand, taken, step)
+            return self._made(pending, source(pending), stand, taken, step)
         step = advance(stand.deployed.loaded, stand.position, taken.event)
         taken.add(step)
         while step.reads:
@@ -103,7 +105,7 @@ class Performer:
             taken.secret_reads |= self._are_secret(stand, step.reads)
             step = advance(stand.deployed.loaded, step.position, taken.add_reads(results))
             taken.add(step)
-        return self._made(pending, stand, taken, step, opens=begins)
+        return self._made(pending, source(pending), stand, taken, step, opens=begins)
 
     async def _taken(self, stand: Stand, body: Body | None) -> Taken:
         moment = moment_of(self._around.store.clock.now_ms(), stand.row, self._around.seed())
@@ -162,7 +164,7 @@ class Performer:
 
     # ----------------------------------------------------------------------------------------------------------- faults
 
-    def fault(self, stand: Stand, pending: Pending, reason: str) -> Made:
+    def fault(self, stand: Stand, pending: Pending, source: Source, reason: str) -> Made:
         """The turn that sets an event aside."""
         of_message = pending.kind == "message"
         begins = pending.body is not None and opens(stand.row, pending.body)
@@ -181,17 +183,18 @@ class Performer:
             taken.add(step)
             if of_message and not taken.replies:
                 taken.replies = (Reply(APOLOGY),)
-            return self._made(pending, stand, taken, step, opens=begins, dead=dead)
+            return self._made(pending, source, stand, taken, step, opens=begins, dead=dead)
         except Exception:  # noqa: BLE001 - the fault reaches the handling of faults: what is left needs no kernel
             step = _last_resort(stand, of_message=of_message)
             taken.replies = step.replies
-            return self._made(pending, stand, taken, step, opens=begins, dead=dead)
+            return self._made(pending, source, stand, taken, step, opens=begins, dead=dead)
 
     # ------------------------------------------------------------------------------------------------------------- rows
 
     def _made(
         self,
         pending: Pending,
+        source: Source,
         stand: Stand,
         taken: Taken,
         step: Step,
@@ -218,7 +221,7 @@ class Performer:
         ended = position is None or position.ended
         unit = Unit(
             stand.row,
-            Continuing(),
+            source,
             entry,
             packed,
             "" if position is None or ended else position.waits[-1],
@@ -251,7 +254,7 @@ class Performer:
 
 
 def with_source(unit: Unit, source: Source) -> Unit:
-    return unit if isinstance(source, Continuing) else structs.replace(unit, source=source)
+    return unit if unit.source == source else structs.replace(unit, source=source)
 
 
 def _is_result(pending: Pending) -> bool:

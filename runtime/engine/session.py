@@ -288,7 +288,7 @@ class Session:
         try:
             if pending.tries > MOST_TRIES:  # the process did not survive the third
                 raise Fault("the event stopped the server")
-            made = await self._performer.turn(stand, pending, self.store_now)
+            made = await self._performer.turn(stand, pending, self.store_now, self._source)
         except StoreUnavailable:
             raise
         except Exception as error:  # noqa: BLE001 - a failed turn becomes a recorded event
@@ -296,7 +296,7 @@ class Session:
             self._around.log("error", "turn failed", facts)
             if pending.tries < MOST_TRIES:
                 return self.forget()
-            made = self._performer.fault(stand, pending, f"{type(error).__name__}: {error}")
+            made = self._performer.fault(stand, pending, self._source(pending), f"{type(error).__name__}: {error}")
         return await self._commit(pending, made)
 
     async def _counted(self, pending: Pending) -> bool:
@@ -316,7 +316,7 @@ class Session:
         if pending.is_answered:
             return self.forget()  # the store knew it, or had no room
         pending.submitted = True
-        unit = with_source(made.unit, self._source(pending))
+        unit = made.unit if pending.number is None else with_source(made.unit, FromInbox(pending.number))
         outcome = (await self._around.store.commit([unit]))[0]
         pending.submitted = False
         match outcome:
@@ -328,7 +328,7 @@ class Session:
                     self._inbox.count(following.number)
                 self._follow(pending, made, unit)
             case Unfit(reason=reason) if made.unit.dead is None:
-                await self._commit(pending, self._performer.fault(made.stand, pending, reason))
+                await self._commit(pending, self._performer.fault(made.stand, pending, self._source(pending), reason))
             case _:
                 self._not_committed(pending, outcome)
         return None
