@@ -1,43 +1,47 @@
-"""The syntax tree: every construct of the language a frozen dataclass with its exact span.
+"""The syntax tree: every construct of the language a frozen struct with its exact span.
 
 Nodes compare and hash by identity, so that a later pass keeps what it learns in side tables keyed by node. Order of
 fields is order in the text. Nothing here is filled in by a later pass. `shape` gives a comparable form without spans.
 """
 
-from dataclasses import dataclass, fields, is_dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, dataclass_transform
+
+from msgspec import Struct
 
 from flowc.dsl.source import Span
+
+
+@dataclass_transform(frozen_default=True, eq_default=False)
+class Node(Struct, frozen=True, eq=False):
+    """What all constructs are. A struct, not a dataclass: a hundred of those take longer to define than a flow to
+    check, and a node of them longer to make."""
+
 
 # --------------------------------------------------------------------------------------------------- names and values
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Name:
+class Name(Node):
     text: str
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Version:
+class Version(Node):
     major: int
     minor: int
     patch: int
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Duration:
+class Duration(Node):
     """A length of time such as `800ms`, in milliseconds."""
 
     ms: int
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Rate:
+class Rate(Node):
     """`count` per `per_s` seconds: `200/s`, `30/m`, `1000/h`."""
 
     count: int
@@ -48,84 +52,71 @@ class Rate:
 # ------------------------------------------------------------------------------------------------------- expressions
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class IntegerLiteral:
+class IntegerLiteral(Node):
     value: int
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class NumberLiteral:
+class NumberLiteral(Node):
     value: Decimal
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class BooleanLiteral:
+class BooleanLiteral(Node):
     value: bool
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class NoneLiteral:
+class NoneLiteral(Node):
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class DurationLiteral:
+class DurationLiteral(Node):
     ms: int
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class DateLiteral:
+class DateLiteral(Node):
     value: date
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class TimeLiteral:
+class TimeLiteral(Node):
     value: time
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class DatetimeLiteral:
+class DatetimeLiteral(Node):
     """Only in `.chat` files: `at 2026-11-22T10:00`."""
 
     value: datetime
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ListLiteral:
+class ListLiteral(Node):
     items: tuple["Expression", ...]
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class RecordLiteral:
+class RecordLiteral(Node):
     fields: tuple["Argument", ...]
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Reference:
+class Reference(Node):
     """A bare name in an expression: slot, variable, parameter, or built in."""
 
     name: str
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class FieldAccess:
+class FieldAccess(Node):
     target: "Expression"
     name: Name
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class FunctionCall:
+class FunctionCall(Node):
     function: Name
     arguments: tuple["Expression", ...]
     span: Span
@@ -135,15 +126,13 @@ UnaryOperator = Literal["not", "-"]
 BinaryOperator = Literal["or", "and", "==", "!=", "<", "<=", ">", ">=", "in", "not in", "+", "-", "*", "/"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Unary:
+class Unary(Node):
     operator: UnaryOperator
     operand: "Expression"
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Binary:
+class Binary(Node):
     operator: BinaryOperator
     left: "Expression"
     right: "Expression"
@@ -151,8 +140,7 @@ class Binary:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class IsNone:
+class IsNone(Node):
     """`x is none`, or `x is not none` when `negated`."""
 
     operand: "Expression"
@@ -160,8 +148,7 @@ class IsNone:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Argument:
+class Argument(Node):
     """`name: value` of a call or of a record literal."""
 
     name: Name
@@ -173,16 +160,14 @@ class Argument:
 # templates
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Chunk:
+class Chunk(Node):
     """Plain characters of a text, escapes resolved."""
 
     text: str
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Filter:
+class Filter(Node):
     """`| name` or `| name(arguments)`."""
 
     name: Name
@@ -190,8 +175,7 @@ class Filter:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Interpolation:
+class Interpolation(Node):
     """`{{ value | filters }}`; the span covers the braces."""
 
     value: "Expression"
@@ -199,8 +183,7 @@ class Interpolation:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class TextBranch:
+class TextBranch(Node):
     """`if`/`elif` with its condition, `else` without one."""
 
     condition: "Expression | None"
@@ -208,16 +191,14 @@ class TextBranch:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class TextIf:
+class TextIf(Node):
     """`{% if … %} … {% elif … %} … {% else %} … {% endif %}`."""
 
     branches: tuple[TextBranch, ...]
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class TextFor:
+class TextFor(Node):
     """`{% for x in LIST %} … {% endfor %}`."""
 
     variable: Name
@@ -229,8 +210,7 @@ class TextFor:
 TextPart = Chunk | Interpolation | TextIf | TextFor
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Text:
+class Text(Node):
     """A quoted text, one line or block. Neighbouring chunks are joined. Also an expression of type text."""
 
     parts: tuple[TextPart, ...]
@@ -271,34 +251,29 @@ Expression = (
 # -------------------------------------------------------------------------------------------------------------- types
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class NamedType:
+class NamedType(Node):
     """A built-in type (`text`) or a declared one (`OrderId`)."""
 
     name: str
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class OptionalType:
+class OptionalType(Node):
     inner: "TypeNode"
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ListType:
+class ListType(Node):
     item: NamedType
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ChoiceType:
+class ChoiceType(Node):
     values: tuple[Text, ...]
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PatternType:
+class PatternType(Node):
     """`text matching /pattern/`; the slashes are not part of `pattern`."""
 
     pattern: str
@@ -306,8 +281,7 @@ class PatternType:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class RangeType:
+class RangeType(Node):
     """`integer in 1..10`, `number in 0..1`; both ends belong to it."""
 
     base: Literal["integer", "number"]
@@ -316,8 +290,7 @@ class RangeType:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class MarkedType:
+class MarkedType(Node):
     mark: Literal["pii", "secret"]
     inner: "TypeNode"
     span: Span
@@ -326,8 +299,7 @@ class MarkedType:
 TypeNode = NamedType | OptionalType | ListType | ChoiceType | PatternType | RangeType | MarkedType
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class TypedName:
+class TypedName(Node):
     """`name: Type`: a parameter, a field, a result."""
 
     name: Name
@@ -338,8 +310,7 @@ class TypedName:
 # ------------------------------------------------------------------------------------------------------------- policy
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Retry:
+class Retry(Node):
     """`retry 2 from 100ms to 1s`."""
 
     attempts: int
@@ -348,8 +319,7 @@ class Retry:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Breaker:
+class Breaker(Node):
     """`breaker 50% of 20 for 30s`."""
 
     percent: int
@@ -358,24 +328,21 @@ class Breaker:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Limit:
+class Limit(Node):
     """`limit 200/s`, or per user where `limit per user 5/m` says so."""
 
     rate: Rate
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Concurrency:
+class Concurrency(Node):
     """`at most 32 at once`."""
 
     places: int
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PolicyLines:
+class PolicyLines(Node):
     """What one service or operation says about waiting; what it leaves out is None."""
 
     timeout: Duration | None = None
@@ -391,8 +358,7 @@ class PolicyLines:
 # ------------------------------------------------------------------------------------------------------- declarations
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class TypeDeclaration:
+class TypeDeclaration(Node):
     """An alias (`alias`) or a record (`fields`); one of them is None."""
 
     name: Name
@@ -401,8 +367,7 @@ class TypeDeclaration:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class KeyLine:
+class KeyLine(Node):
     """`key auto`, `key header "X-Request-Id"`, `key field request_id`, then `for D` and `keeps refusals`."""
 
     carrier: Literal["auto", "header", "field"]
@@ -412,8 +377,7 @@ class KeyLine:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Request:
+class Request(Node):
     """`GET "/orders/{id}"`."""
 
     method: str
@@ -421,8 +385,7 @@ class Request:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class HeaderLine:
+class HeaderLine(Node):
     """`header "Name" EXPR` of an http operation."""
 
     name: Text
@@ -430,16 +393,14 @@ class HeaderLine:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Path:
+class Path(Node):
     """A way into JSON: `data.items`, `data."odd key"`."""
 
     steps: tuple[str, ...]
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class FailureName:
+class FailureName(Node):
     """A business failure, with what the error's body tells."""
 
     name: Name
@@ -447,8 +408,7 @@ class FailureName:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class FailsLine:
+class FailsLine(Node):
     """`fails a, b(field: T) on 409 when error.code == "late"`; `status` None for adapters without one."""
 
     failures: tuple[FailureName, ...]
@@ -458,8 +418,7 @@ class FailsLine:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class AdapterLine:
+class AdapterLine(Node):
     """`WORD value`: a line that only the adapter understands."""
 
     word: Name
@@ -467,8 +426,7 @@ class AdapterLine:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Operation:
+class Operation(Node):
     """`read name(parameters) -> result` or `write …` and the lines under it. `result` None when the signature has
     no `->`."""
 
@@ -488,8 +446,7 @@ class Operation:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ServiceDeclaration:
+class ServiceDeclaration(Node):
     name: Name
     adapter: Name
     policy: PolicyLines
@@ -498,8 +455,7 @@ class ServiceDeclaration:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ExampleSlot:
+class ExampleSlot(Node):
     """`{order_id}` or `{order_id: AB123456}` in an example."""
 
     name: Name
@@ -507,31 +463,27 @@ class ExampleSlot:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Example:
+class Example(Node):
     """A quoted example of an intent: its words and the places of slots, in order."""
 
     parts: tuple["str | ExampleSlot", ...]
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class IntentDeclaration:
+class IntentDeclaration(Node):
     name: Name
     examples: tuple[Example, ...]
     example_files: tuple[Text, ...]
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class EventDeclaration:
+class EventDeclaration(Node):
     name: Name
     fields: tuple[TypedName, ...]
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class SlotCheck:
+class SlotCheck(Node):
     """`check EXPR else "text"`."""
 
     condition: Expression
@@ -539,8 +491,7 @@ class SlotCheck:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ChoiceWords:
+class ChoiceWords(Node):
     """`"value" also "word", …`."""
 
     value: Text
@@ -548,8 +499,7 @@ class ChoiceWords:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class SlotDeclaration:
+class SlotDeclaration(Node):
     name: Name
     type: TypeNode
     ask: Text | None
@@ -563,8 +513,7 @@ class SlotDeclaration:
 PriorityClass = Literal["urgent", "high", "normal", "low", "bulk"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PriorityLine:
+class PriorityLine(Node):
     """`priority CLASS [when EXPR]`."""
 
     priority: PriorityClass
@@ -572,22 +521,19 @@ class PriorityLine:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class StateDeclaration:
+class StateDeclaration(Node):
     name: Name
     priority: PriorityLine | None
     body: tuple["Statement", ...]
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class AnywhereDeclaration:
+class AnywhereDeclaration(Node):
     arms: tuple["Arm", ...]
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class MoveState:
+class MoveState(Node):
     """`state OLD -> NEW` of a `migrate`."""
 
     old: Name
@@ -595,8 +541,7 @@ class MoveState:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class MigrateDeclaration:
+class MigrateDeclaration(Node):
     """`migrate from MAJOR[.MINOR]` with its moves and `set` lines."""
 
     major: int
@@ -620,15 +565,13 @@ Declaration = (
 # --------------------------------------------------------------------------------------------------------- statements
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Link:
+class Link(Node):
     label: Text
     url: Text
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Say:
+class Say(Node):
     """`say "text"`, or `say one of` with several `texts`."""
 
     texts: tuple[Text, ...]
@@ -638,8 +581,7 @@ class Say:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Ask:
+class Ask(Node):
     """`ask a, b` or `ask a "question"` (`question` only with one slot)."""
 
     slots: tuple[Name, ...]
@@ -648,15 +590,13 @@ class Ask:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Reject:
+class Reject(Node):
     slot: Name
     text: Text
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Choose:
+class Choose(Node):
     """`choose NAME from LIST "question"`; `show` is over NAME, None for a list of text."""
 
     name: Name
@@ -667,14 +607,12 @@ class Choose:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Listen:
+class Listen(Node):
     arms: tuple["Arm", ...]
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Call:
+class Call(Node):
     """`call [target =] service.operation(arguments)`."""
 
     target: Name | None
@@ -686,8 +624,7 @@ class Call:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Defer:
+class Defer(Node):
     service: Name
     operation: Name
     arguments: tuple[Argument, ...]
@@ -698,8 +635,7 @@ class Defer:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Do:
+class Do(Node):
     target: Name | None
     flow: Name
     arguments: tuple[Argument, ...]
@@ -708,8 +644,7 @@ class Do:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Branch:
+class Branch(Node):
     """One `if`, `else if` or `else` (without a condition) with its block."""
 
     condition: Expression | None
@@ -717,14 +652,12 @@ class Branch:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class If:
+class If(Node):
     branches: tuple[Branch, ...]
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Match:
+class Match(Node):
     """Arms are `LiteralPattern`s and `ElsePattern`."""
 
     subject: Expression
@@ -732,29 +665,25 @@ class Match:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Set:
+class Set(Node):
     name: Name
     value: Expression
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Clear:
+class Clear(Node):
     names: tuple[Name, ...]
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Goto:
+class Goto(Node):
     """`-> STATE`."""
 
     state: Name
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Resume:
+class Resume(Node):
     """`resume`, or `resume up to N -> STATE` (both or neither)."""
 
     up_to: int | None
@@ -762,21 +691,18 @@ class Resume:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Handoff:
+class Handoff(Node):
     queue: Text
     arms: tuple["Arm", ...]
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class End:
+class End(Node):
     outcome: Name | None
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Mark:
+class Mark(Node):
     milestone: Text
     span: Span
 
@@ -804,8 +730,7 @@ Statement = (
 # --------------------------------------------------------------------------------------------------------------- arms
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class NamePattern:
+class NamePattern(Node):
     """`on NAME`: an intent, event, failure or outcome by where it stands; also `failure`, `unknown`, `failed`,
     `returned`, `unavailable`, `empty` and the outcome kinds, which are reserved after `on`."""
 
@@ -813,48 +738,42 @@ class NamePattern:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ChangePattern:
+class ChangePattern(Node):
     """`on change a, b`."""
 
     slots: tuple[Name, ...]
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class SilencePattern:
+class SilencePattern(Node):
     """`on silence 10m`."""
 
     after: Duration
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class DonePattern:
+class DonePattern(Node):
     """`on done [x]` of a `defer`."""
 
     name: Name | None
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class LiteralPattern:
+class LiteralPattern(Node):
     """`on "shipped"` of a `match`: text, number, boolean or none."""
 
     value: Text | IntegerLiteral | NumberLiteral | BooleanLiteral | NoneLiteral
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ElsePattern:
+class ElsePattern(Node):
     span: Span
 
 
 Pattern = NamePattern | ChangePattern | SilencePattern | DonePattern | LiteralPattern | ElsePattern
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Arm:
+class Arm(Node):
     """`on PATTERN, … [when EXPR]` and a block; `-> STATE` on the line is a block of one Goto."""
 
     patterns: tuple[Pattern, ...]
@@ -867,8 +786,7 @@ class Arm:
 # -------------------------------------------------------------------------------------------------------------- files
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ReplyWithin:
+class ReplyWithin(Node):
     """`reply within 3s else "One moment, please."`."""
 
     within: Duration
@@ -876,8 +794,7 @@ class ReplyWithin:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Use:
+class Use(Node):
     """`use a, b from "PATH"`."""
 
     names: tuple[Name, ...]
@@ -885,22 +802,19 @@ class Use:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class WhileBusy:
+class WhileBusy(Node):
     """`while busy queue` (`merge_within` None) or `while busy merge within D`."""
 
     merge_within: Duration | None
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Confidence:
+class Confidence(Node):
     value: Decimal
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class FlowHeader:
+class FlowHeader(Node):
     name: Name
     version: Version
     description: Text | None
@@ -916,8 +830,7 @@ class FlowHeader:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class LibraryHeader:
+class LibraryHeader(Node):
     name: Name
     description: Text | None
     locale: Name | None
@@ -925,8 +838,7 @@ class LibraryHeader:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Comment:
+class Comment(Node):
     """From `#` to the end of the line; `own_line` where nothing stands before it."""
 
     text: str
@@ -934,8 +846,7 @@ class Comment:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class FlowFile:
+class FlowFile(Node):
     """One `.flow` file. Declarations are in source order; a header that could not be read is None."""
 
     path: str
@@ -948,8 +859,7 @@ class FlowFile:
 # --------------------------------------------------------------------------------------------------------- .chat files
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ExpectReply:
+class ExpectReply(Node):
     """`bot "…"`, `bot contains "…"`, `bot one of "…", "…"`, `bot any`; `buttons` None where they are not asserted."""
 
     kind: Literal["is", "contains", "one of", "any"]
@@ -958,8 +868,7 @@ class ExpectReply:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Understood:
+class Understood(Node):
     """`as INTENT(slot: value)`, `as (slot: value)`, or `as none` (`intent` None and no values, `nothing` true)."""
 
     intent: Name | None
@@ -968,15 +877,13 @@ class Understood:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class UserSays:
+class UserSays(Node):
     text: Text
     understood: Understood | None
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class StubAnswer:
+class StubAnswer(Node):
     """`-> V [after D]`."""
 
     value: Expression
@@ -984,8 +891,7 @@ class StubAnswer:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class StubFailure:
+class StubFailure(Node):
     """`fails KIND[(field: value)] [after D]`."""
 
     kind: Name
@@ -994,8 +900,7 @@ class StubFailure:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Given:
+class Given(Node):
     """`given service.operation …, then …`; the last outcome repeats."""
 
     service: Name
@@ -1004,43 +909,37 @@ class Given:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class GivenUser:
+class GivenUser(Node):
     """`given user(name: "Ann", tier: "gold")`: what the channel knows about the user."""
 
     fields: tuple[Argument, ...]
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class After:
+class After(Node):
     duration: Duration
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class At:
+class At(Node):
     moment: DatetimeLiteral
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class SendEvent:
+class SendEvent(Node):
     name: Name
     fields: tuple[Argument, ...]
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class HandoffAnswer:
+class HandoffAnswer(Node):
     """`handoff returned` or `handoff unavailable`."""
 
     answer: Literal["returned", "unavailable"]
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ExpectCall:
+class ExpectCall(Node):
     """`calls OP(arg: value, …)`, or `calls none` (service and operation None)."""
 
     service: Name | None
@@ -1049,14 +948,12 @@ class ExpectCall:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ExpectState:
+class ExpectState(Node):
     state: Name
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ExpectValue:
+class ExpectValue(Node):
     """`NAME == V`."""
 
     name: Name
@@ -1064,8 +961,7 @@ class ExpectValue:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ExpectEnd:
+class ExpectEnd(Node):
     outcome: Name | None
     span: Span
 
@@ -1086,8 +982,7 @@ ChatStep = (
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Chat:
+class Chat(Node):
     """`chat "title" of FLOW(arg: value)`."""
 
     title: Text
@@ -1097,8 +992,7 @@ class Chat:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ChatFile:
+class ChatFile(Node):
     path: str
     chats: tuple[Chat, ...]
     comments: tuple[Comment, ...]
@@ -1112,8 +1006,8 @@ def shape(node: object) -> object:
     """`node` as nested tuples without spans: two trees of equal shape mean the same. Linear in the size of the tree."""
     if isinstance(node, tuple):
         return tuple(shape(item) for item in node)
-    if is_dataclass(node) and not isinstance(node, type | Span):
-        kept = ((field.name, getattr(node, field.name)) for field in fields(node) if not field.name.endswith("span"))
+    if isinstance(node, Node):
+        kept = ((name, getattr(node, name)) for name in node.__struct_fields__ if not name.endswith("span"))
         return (
             type(node).__name__,
             *((name, shape(value)) for name, value in kept if not (name == "path" and isinstance(value, str))),

@@ -1,8 +1,8 @@
 """A syntax tree as text: a line for each node, with its place in the file."""
 
 from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
 
+from flowc.dsl.nodes import Node
 from flowc.dsl.source import SourceFile, Span
 
 
@@ -14,8 +14,8 @@ def lines(node: object, source: SourceFile, label: str, margin: str) -> Iterator
     if isinstance(node, tuple):
         for item in node:
             yield from lines(item, source, label, margin)
-    elif is_dataclass(node) and not isinstance(node, type):
-        values = [(each.name, getattr(node, each.name)) for each in fields(node)]
+    elif isinstance(node, Node):
+        values = [(name, getattr(node, name)) for name in node.__struct_fields__]
         own = [
             f"{name}={value!r}" for name, value in values if is_plain(value) and value is not None and name != "path"
         ]
@@ -30,7 +30,7 @@ def lines(node: object, source: SourceFile, label: str, margin: str) -> Iterator
 
 
 def is_plain(value: object) -> bool:
-    return not isinstance(value, tuple | Span) and not is_dataclass(value)
+    return not isinstance(value, tuple | Span | Node)
 
 
 def places(span: Span, source: SourceFile) -> str:
