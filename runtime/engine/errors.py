@@ -3,9 +3,12 @@
 Nothing here means that a message was lost: a refusal is raised before anybody was told that we have it.
 """
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from flowc.runtime.errors import Fault, FlowcError
+from flowc.runtime.store.rows import INBOX_LIMIT
+
+RETRY_AFTER_S: Final = 2.0  # of a conversation with a full inbox
 
 
 class Refusal(FlowcError):  # noqa: N818 - named by the fact
@@ -64,3 +67,20 @@ class NotFound(Refusal):
     """No such conversation."""
 
     status: ClassVar[int] = 404
+
+
+def conflict() -> Conflict:
+    return Conflict("the id came before with another body")
+
+
+def erased() -> Erased:
+    return Erased("the conversation was erased")
+
+
+def nobody() -> NotFound:
+    """Also for who asks after the conversation of another token."""
+    return NotFound("there is no such conversation")
+
+
+def full() -> TooBusy:
+    return TooBusy(f"{INBOX_LIMIT} messages of this conversation wait already", RETRY_AFTER_S)

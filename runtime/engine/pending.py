@@ -52,6 +52,12 @@ class Pending:
         return "result" if self.body is None else kind_of(self.body)
 
     @property
+    def is_loose(self) -> bool:
+        """In hand only: neither in the inbox nor on the way there or into a commit."""
+        in_hand = self.kind in ("message", "event") and not self.is_accepted
+        return in_hand and not self.submitted and self.storing is None
+
+    @property
     def owner(self) -> str:
         """The token that sent it, to which a conversation that it begins belongs."""
         return self.body.owner if isinstance(self.body, MessageBody | OpenedBody | ExternalBody) else ""

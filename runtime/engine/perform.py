@@ -66,6 +66,15 @@ class Stand(Struct, frozen=True):
     position: Position | None
     deployed: Deployed
 
+    @property
+    def continues(self) -> bool:
+        """Turns follow by themselves: a write or a group of reads is under way."""
+        return self.position is not None and self.position.expects in ("write", "reads")
+
+    def is_foreign(self, pending: Pending) -> bool:
+        """The conversation belongs to another token."""
+        return self.row.owner != "" and pending.owner not in ("", self.row.owner)
+
 
 class Made(Struct, frozen=True):
     """A turn that only has to be committed: `unit`, from a source that is known when it is."""

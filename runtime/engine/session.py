@@ -15,7 +15,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from flowc.runtime.engine.answers import Answers, Chain, answer_of, answer_of_known, is_complete, joined
-from flowc.runtime.engine.errors import Conflict, Erased, NotFound, TooBusy, Unavailable
+from flowc.runtime.engine.errors import NotFound, Unavailable, conflict, erased, full, nobody
 from flowc.runtime.engine.inbox import Inbox
 from flowc.runtime.engine.message import Turn
 from flowc.runtime.engine.pending import Pending, incoming_of
@@ -25,7 +25,6 @@ from flowc.runtime.engine.turn import MOST_TRIES, Fault, rest_of, verdict
 from flowc.runtime.errors import StoreUnavailable
 from flowc.runtime.store.recent import EventHash
 from flowc.runtime.store.rows import (
-    INBOX_LIMIT,
     Address,
     Behind,
     Committed,
@@ -49,7 +48,6 @@ from flowc.runtime.store.rows import (
 )
 
 LOOK_AGAIN_S: Final = 1.0  # at a store that did not answer, for what must not be lost
-RETRY_AFTER_S: Final = 2.0  # a conversation with a full inbox
 NO_HASH: Final = EventHash(b"")
 
 
@@ -123,12 +121,17 @@ class Session:
 
     def erase(self) -> None:
         self.forget()
-        self._answers.refuse_all(_erased())
+        self._answers.refuse_all(erased())
         self._notify()
 
     @property
     def _is_free(self) -> bool:
-        return self._task is None and self._direct is None and not self._results and not _continues(self.stand)
+        return (
+            self._task is None
+            and self._direct is None
+            and not self._results
+            and not (self.stand is not None and self.stand.continues)
+        )
 
     def _start(self) -> None:
         self._task = self._around.start(self._run())
@@ -159,7 +162,7 @@ class Session:
         stand = self.stand
         assert stand is not None
         if stand.row.erased:
-            self._answers.refuse_all(_erased())
+            self._answers.refuse_all(erased())
             self._direct = None
             return False
         pending = await self._following(stand) or self._from_results(stand)
@@ -182,7 +185,7 @@ class Session:
         for pending in self._answers.queued():
             if pending.number not in numbers:  # taken: here, and its answer is under way, or by another server
                 self._around.start(self._answer_known(pending))
-        if self._chain is not None and not _continues(self.stand):
+        if self._chain is not None and not self.stand.continues:
             chain, self._chain = self._chain, None  # another server took its last turn
             chain.complete = False
             self._finish(chain)
@@ -233,7 +236,7 @@ class Session:
         if direct is not None:
             assert direct.body is not None
             found = verdict(stand.row, stand.position, direct.body)
-            is_free = self._inbox.is_empty and not _is_foreign(stand, direct)
+            is_free = self._inbox.is_empty and not stand.is_foreign(direct)
             if found == "take" and is_free and stand.row.recent.find(direct.hash) is None:
                 return direct
             self._direct = None
@@ -252,8 +255,8 @@ class Session:
 
     async def _set_aside(self, stand: Stand, direct: Pending, *, is_moot: bool) -> None:
         """An event that came directly and cannot be taken now."""
-        if _is_foreign(stand, direct):
-            self._answers.refuse(direct, _nobody())
+        if stand.is_foreign(direct):
+            self._answers.refuse(direct, nobody())
         elif stand.row.recent.find(direct.hash) is not None:
             await self._answer_known(direct)
         elif is_moot:
@@ -348,7 +351,7 @@ class Session:
                 self._consumed(pending)
             case InboxFull():
                 self._consumed(pending)
-                self._answers.refuse(pending, _full())
+                self._answers.refuse(pending, full())
             case Unfit(reason=reason):
                 self._consumed(pending)
                 self._answers.refuse(pending, Unavailable(f"the store refuses the turn: {reason}"))
@@ -401,7 +404,7 @@ class Session:
         if repetition is None:
             self._answers.refuse(pending, NotFound("what this id caused is no longer kept"))
         elif repetition.digest != pending.digest:
-            self._answers.refuse(pending, _conflict())
+            self._answers.refuse(pending, conflict())
         elif repetition.number is not None:
             pending.number = repetition.number
             self.look()
@@ -446,15 +449,15 @@ class Session:
         """Stores an event that may be on its way already, before somebody is told that we have it."""
         if pending.storing is not None:
             await pending.storing
-        elif _is_loose(pending):
+        elif pending.is_loose:
             await self._receive([pending])
 
     async def _store_behind(self, pending: Pending) -> None:
         """Stores an event that has to wait; what came before it goes first, so that their order is that of
         acceptance."""
-        if self.stand is not None and _is_foreign(self.stand, pending):
-            return self._answers.refuse(pending, _nobody())
-        before = [each for each in (self._current, self._direct) if each is not None and _is_loose(each)]
+        if self.stand is not None and self.stand.is_foreign(pending):
+            return self._answers.refuse(pending, nobody())
+        before = [each for each in (self._current, self._direct) if each is not None and each.is_loose]
         group = [*dict.fromkeys(before), pending] if pending not in before else [pending]
         await self._receive(group)
         return self.look()
@@ -484,51 +487,18 @@ class Session:
             case Received(number=number):
                 pending.number = number
             case Known(same_body=False):
-                self._answers.refuse(pending, _conflict())
+                self._answers.refuse(pending, conflict())
             case Known(number=int() as number):
                 pending.number = number
             case Known():
                 await self._answer_known(pending)
             case InboxFull():
-                self._answers.refuse(pending, _full())
+                self._answers.refuse(pending, full())
             case Gone():
-                self._answers.refuse(pending, _erased())
+                self._answers.refuse(pending, erased())
 
     def _incoming(self, pending: Pending) -> Incoming:
         assert pending.body is not None
         return incoming_of(
             self.address, pending, self._performer.sealed(self.stand, pending.body), trying=pending is self._current
         )
-
-
-def _continues(stand: Stand | None) -> bool:
-    """Turns follow by themselves: a write or a group of reads is under way."""
-    return stand is not None and stand.position is not None and stand.position.expects in ("write", "reads")
-
-
-def _is_foreign(stand: Stand, pending: Pending) -> bool:
-    """The conversation belongs to another token."""
-    owner = stand.row.owner
-    return owner != "" and pending.owner not in ("", owner)
-
-
-def _nobody() -> NotFound:
-    return NotFound("there is no such conversation")
-
-
-def _is_loose(pending: Pending) -> bool:
-    """In hand only: neither in the inbox nor on the way there or into a commit."""
-    in_hand = pending.kind in ("message", "event") and not pending.is_accepted
-    return in_hand and not pending.submitted and pending.storing is None
-
-
-def _conflict() -> Conflict:
-    return Conflict("the id came before with another body")
-
-
-def _erased() -> Erased:
-    return Erased("the conversation was erased")
-
-
-def _full() -> TooBusy:
-    return TooBusy(f"{INBOX_LIMIT} messages of this conversation wait already", RETRY_AFTER_S)
