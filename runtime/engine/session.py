@@ -4,8 +4,8 @@ What is held here is a guess; the compare-and-swap of the commit decides. Whatev
 lost race, an unknown outcome, a fault) forgets the guess and begins again at the look-up, with the event still in
 hand. While the guess holds, a turn needs no load: the commit itself says what stands first in the inbox.
 
-The events in hand are a message that came while nothing waited (`direct`), results that a write's turn waits for
-(`results`), and a timer that is due (`timer`). Everything else is in the inbox before anybody is told that we have it.
+In hand are a message that came while nothing waited (`direct`), results that a write's turn waits for (`results`) and
+a timer that is due (`timer`). Everything else is in the inbox before anybody is told that we have it.
 """
 
 import asyncio
@@ -126,12 +126,8 @@ class Session:
 
     @property
     def _is_free(self) -> bool:
-        return (
-            self._task is None
-            and self._direct is None
-            and not self._results
-            and not (self.stand is not None and self.stand.continues)
-        )
+        is_between = self.stand is not None and self.stand.continues
+        return self._task is None and self._direct is None and not self._results and not is_between
 
     def _start(self) -> None:
         self._task = self._around.start(self._run())
@@ -162,8 +158,8 @@ class Session:
         stand = self.stand
         assert stand is not None
         if stand.row.erased:
-            self._answers.refuse_all(erased())
             self._direct = None
+            self._answers.refuse_all(erased())
             return False
         pending = await self._following(stand) or self._from_results(stand)
         if pending is None:
