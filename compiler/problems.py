@@ -30,6 +30,9 @@ FOLLOW_LOST_STATES: Final = frozenset(["FLW401", "FLW404", "FLW409", "FLW502"])
 # A misspelled arm leaves open what it was meant for.
 MISSPELLED_ARMS: Final = frozenset(["FLW203", "FLW603"])
 OPEN_OUTCOMES: Final = frozenset(["FLW601", "FLW602"])
+# What proves nothing in a file with one of these: the name that reads an answer may be the one that is not understood,
+# and of two declarations of a name the other one may be what is asked for.
+FOLLOWS: Final = {"FLW506": frozenset(["FLW108", "FLW203"]), "FLW507": frozenset(["FLW207"])}
 
 
 @dataclass(slots=True)
@@ -55,12 +58,14 @@ class Problems:
             self.sources[project.settings_file.path] = project.settings_file
         broken = {flow.path for flow in model.flows.values() if flow.broken}
         lost = {each.span.path for each in self.found if each.code is UNKNOWN_STATE and not each.edits}
+        at = {(each.code.id, each.span.path) for each in self.found}
         arms = [each for each in (*self.found, *self.rules) if each.code.id in MISSPELLED_ARMS and each.edits]
         kept = [
             each
             for each in self.rules
             if each.span.path not in broken
             and not (each.span.path in lost and each.code.id in FOLLOW_LOST_STATES)
+            and not any((cause, each.span.path) in at for cause in FOLLOWS.get(each.code.id, ()))
             and not (each.code.id in OPEN_OUTCOMES and any(_leaves_open(arm, each) for arm in arms))
         ]
         once: dict[tuple[object, ...], Diagnostic] = {}

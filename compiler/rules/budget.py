@@ -257,10 +257,10 @@ def too_long(over: Over) -> Diagnostic:
     begin = _begin(over)
     if begin is not None:
         labels.append(Label(begin, "since the message that is taken here", secondary=True))
-    promised = seconds(limit.ms) + ("" if limit.span else ", as where `reply within` is left out")
+    default = "" if limit.span else ", the default of `reply within`"
     return Diagnostic(
         OVER_BUDGET,
-        f"the first reply may take {seconds(chain.ms)}, and {promised} are promised",
+        f"the first reply may take {seconds(chain.ms)}, but {seconds(limit.ms)} is promised{default}",
         tuple(labels),
         help="say something before it, shorten `within` of a call, or promise more",
         notes=(*_steps_of(chain), f"together {seconds(chain.ms)}"),

@@ -147,13 +147,13 @@ def _reports(key: Key, wait: Node, walk: Walk, *, each_source: bool) -> Iterator
 
 def _paths(key: Key, walk: Walk) -> list[tuple[Source, tuple[Node, ...]]]:
     """The messages from which `key` is come to without a word, each with a shortest way."""
-    befores = walk.before()
+    earlier = walk.before()
     toward: dict[Key, Key | None] = {key: None}
     layer = [key]
     while layer:
         following = []
         for each in layer:
-            for before in befores[each]:
+            for before in earlier[each]:
                 if before not in toward:
                     toward[before] = each
                     following.append(before)

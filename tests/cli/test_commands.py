@@ -123,6 +123,7 @@ def test_check_as_json_is_one_object_a_line(tmp_path: Path) -> None:
         "end_line",
         "end_column",
         "help",
+        "notes",
         "related",
         "fix",
     } == set(first)
