@@ -17,11 +17,23 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 FLOWC = [sys.executable, "-m", "flowc.cli"]
 SERVICES = ("orders", "crm", "tickets")
 COLOUR = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+class Reply(msgspec.Struct):
+    text: str
+    buttons: tuple[str, ...] = ()
+
+
+class Turn(msgspec.Struct):
+    """What the demo reads of an answer of the server."""
+
+    replies: tuple[Reply, ...]
 
 
 def styled(text: str, code: int) -> str:
@@ -32,14 +44,15 @@ def note(text: str) -> None:
     print(styled(f"      -- {text}", 2), flush=True)
 
 
-def request(method: str, url: str, body: object = None) -> Any:
-    """The JSON answer. Tries again while nobody listens, as a client with an id on its message may."""
+def request(method: str, url: str, body: object = None) -> bytes:
+    """The body of the answer. Tries again while nobody listens, as a client with an id on its message may."""
     content = None if body is None else json.dumps(body).encode()
     asked = urllib.request.Request(url, content, {"content-type": "application/json"}, method=method)
     for attempt in range(400):
         try:
             with urllib.request.urlopen(asked, timeout=30) as answer:
-                return json.load(answer)
+                received: bytes = answer.read()
+                return received
         except (urllib.error.URLError, ConnectionError, TimeoutError) as error:
             if isinstance(error, urllib.error.HTTPError) and error.code != 503:
                 raise SystemExit(f"the server answered {error.code}: {error.read().decode()}") from error
@@ -117,9 +130,8 @@ class Demo:
         return f"http://127.0.0.1:{self.port}{path}"
 
     def open(self) -> None:
-        self.show(
-            request("POST", self.url("/v1/conversations/demo/open"), {"user": {"id": "ann", "name": "Ann"}}), None
-        )
+        user = {"id": "ann", "name": "Ann"}
+        self.show(request("POST", self.url("/v1/conversations/demo/open"), {"user": user}), None)
 
     def say(self, text: str) -> None:
         """Send a message and print the replies with the time they took. The id makes a repetition harmless."""
@@ -129,12 +141,13 @@ class Demo:
         body = {"text": text, "id": f"m{self.messages}", "user": {"id": "ann", "name": "Ann"}}
         self.show(request("POST", self.url("/v1/conversations/demo/messages"), body), time.monotonic() - began)
 
-    def show(self, answer: Any, took_s: float | None) -> None:
+    def show(self, answer: bytes, took_s: float | None) -> None:
         stamp = "" if took_s is None else styled(f"   ({took_s * 1000:.0f} ms)", 2)
-        for index, reply in enumerate(answer["replies"]):
-            last = index == len(answer["replies"]) - 1
-            buttons = "".join(f"  [{label}]" for label in reply.get("buttons", ()))
-            print(f"{styled('bot', 33)}   {reply['text']}{styled(buttons, 2)}{stamp if last else ''}", flush=True)
+        replies = msgspec.json.decode(answer, type=Turn).replies
+        for index, reply in enumerate(replies):
+            last = index == len(replies) - 1
+            buttons = "".join(f"  [{label}]" for label in reply.buttons)
+            print(f"{styled('bot', 33)}   {reply.text}{styled(buttons, 2)}{stamp if last else ''}", flush=True)
 
 
 def play(demo: Demo) -> None:
