@@ -1,7 +1,6 @@
 """`flowc chat`: talk to the bot in the terminal."""
 
 import re
-import secrets
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -88,6 +87,8 @@ async def talking(
 
         yield StubTalk(Playing(program, load(program), classifier(program)))
         return
+    import secrets
+
     from flowc.runtime import Engine
 
     async with Engine.open(program, environment_of(project, env)) as engine:

@@ -3,9 +3,6 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from rapidfuzz import process
-from rapidfuzz.distance import OSA
-
 from flowc.dsl.diagnostic import Code, Diagnostic, Edit, Label, Severity
 from flowc.dsl.nodes import Name
 from flowc.dsl.source import Span
@@ -15,6 +12,9 @@ __all__ = ["duplicate", "either", "misplaced", "missing", "nearest", "reserved",
 
 def nearest(word: str, candidates: Iterable[str]) -> str | None:
     """The candidate that `word` is a slip of the pen of, if one is near enough: one edit for every three letters."""
+    from rapidfuzz import process  # loaded where there is a mistake
+    from rapidfuzz.distance import OSA
+
     allowed = max(1, len(word) // 3)
     found = process.extractOne(word, sorted(candidates), scorer=OSA.distance, score_cutoff=allowed)
     return found[0] if found else None
