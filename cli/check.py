@@ -90,7 +90,10 @@ def findings_of(project: "Project") -> Findings:
 
 
 def findings_in(project: "Project", outcome: "Outcome") -> Findings:
-    """The findings of `outcome`, with the paths as they are shown."""
+    """The findings of `outcome`, with the paths as they are shown. Raises a fault of ours where FLOWC_TRACEBACK asks
+    for it."""
+    if outcome.faults and os.environ.get("FLOWC_TRACEBACK"):
+        raise outcome.faults[0]
     prefix = "" if project.root is None else prefix_of(project.root)
     return Findings(
         project,

@@ -1,8 +1,12 @@
-"""The whole compiler on one page: parse → declare → resolve → types → graph → rules → lower."""
+"""The whole compiler on one page: parse → declare → resolve → types → graph → rules → lower.
+
+A fault of ours in one file, pass or rule is a finding (FLW199), and what does not depend on it goes on.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
 
 from flowc.compiler.assemble import Passes, assemble
 from flowc.compiler.check_flows import check_flows
@@ -16,23 +20,30 @@ from flowc.compiler.resolve import resolve
 from flowc.compiler.signatures import sign
 from flowc.compiler.unused import unused
 from flowc.dsl.diagnostic import Diagnostic, Severity
+from flowc.dsl.layout import Scan
+from flowc.dsl.nodes import FlowFile
 from flowc.dsl.parse import Parsed, parse
-from flowc.dsl.source import SourceFile
+from flowc.dsl.source import SourceFile, Span
 from flowc.runtime.program import Program
 
-__all__ = ["Outcome", "check_project", "compile_project", "model_of"]
+if TYPE_CHECKING:
+    from flowc.compiler.graph import FlowGraph
+    from flowc.compiler.rules import Rule
 
-Result = TypeVar("Result")
+__all__ = ["Outcome", "check_project", "compile_project", "model_of"]
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A program, unless there are errors or no main flow; all findings in source order; every source."""
+    """A program, unless there are errors or no main flow; all findings in source order; every source.
+
+    `faults` are the exceptions behind the findings that are FLW199."""
 
     program: Program | None
     diagnostics: tuple[Diagnostic, ...]
     sources: Mapping[str, SourceFile]
     model: Model | None = None
+    faults: tuple[Exception, ...] = ()
 
 
 @collector_paused()
@@ -40,40 +51,56 @@ def compile_project(project: Project) -> Outcome:
     """The whole compiler: findings, and the program where none is an error."""
     problems = Problems()
     model = _checked(project, problems)
-    diagnostics = problems.sorted(project, model)
-    if model.main is None or any(each.level is Severity.ERROR for each in diagnostics):
-        return Outcome(None, diagnostics, problems.sources, model)
+    outcome = _outcome(project, model, problems)
+    if model is None or model.main is None or any(each.level is Severity.ERROR for each in outcome.diagnostics):
+        return outcome
     from flowc.compiler.lower import lower
 
-    return Outcome(lower(model), diagnostics, problems.sources, model)
+    program = problems.attempt(lambda: lower(model), _first(project))
+    return _outcome(project, model, problems) if program is None else replace(outcome, program=program)
 
 
 @collector_paused()
 def check_project(project: Project) -> Outcome:
     """All findings, without a program."""
     problems = Problems()
-    model = _checked(project, problems)
-    return Outcome(None, problems.sorted(project, model), problems.sources, model)
+    return _outcome(project, _checked(project, problems), problems)
 
 
 def model_of(project: Project) -> Model:
-    """The model alone: no rules."""
-    return _model(project, Problems())
+    """The model alone: no rules. A fault of ours is raised."""
+    problems = Problems()
+    return _model(project, parse_all(project, problems), problems)
 
 
-def _checked(project: Project, problems: Problems) -> Model:
+def _outcome(project: Project, model: Model | None, problems: Problems) -> Outcome:
+    return Outcome(None, problems.sorted(project, model), problems.sources, model, tuple(problems.faults))
+
+
+def _first(project: Project) -> SourceFile:
+    return next(iter(project.sources.values()), SourceFile("flowc.toml", ""))
+
+
+def _checked(project: Project, problems: Problems) -> Model | None:
     from flowc.compiler.graph import build_graphs  # networkx takes a while to load
     from flowc.compiler.rules import RULES
 
-    model = _model(project, problems)
-    graphs = build_graphs(model)
+    parsed = parse_all(project, problems)
+    model = problems.attempt(lambda: _model(project, parsed, problems), _first(project))
+    graphs = problems.attempt(lambda: build_graphs(model), _first(project)) if model is not None else None
+    if model is None or graphs is None:
+        return None
     for rule in RULES:
-        problems.rules.extend(rule(model, graphs))
+        found = problems.attempt(partial(_found_by, rule, model, graphs), _first(project))
+        problems.rules.extend(found or ())
     return model
 
 
-def _model(project: Project, problems: Problems) -> Model:
-    parsed = parse_all(project, problems)
+def _found_by(rule: "Rule", model: Model, graphs: Mapping[str, "FlowGraph"]) -> tuple[Diagnostic, ...]:
+    return tuple(rule(model, graphs))
+
+
+def _model(project: Project, parsed: Mapping[str, Parsed], problems: Problems) -> Model:
     files = {path: each.file for path, each in parsed.items()}
     broken = {
         path: lost_words(problems.sources[path], each.diagnostics) for path, each in parsed.items() if not each.whole
@@ -98,10 +125,19 @@ def parse_all(project: Project, problems: Problems) -> dict[str, Parsed]:
         if source.path in parsed:
             continue
         problems.sources[source.path] = source
-        parsed[source.path] = parse(source)
-        problems.found.extend(parsed[source.path].diagnostics)
+        parsed[source.path] = _parsed(source, problems)
         for use in uses_of(parsed[source.path].file):
             found = project.source(target_of(source.path, use))
             if found is not None:
                 open_.append(found)
     return parsed
+
+
+def _parsed(source: SourceFile, problems: Problems) -> Parsed:
+    """The tree of one file; after a fault of ours an empty one with holes."""
+    parsed = problems.attempt(lambda: parse(source), source)
+    if parsed is not None:
+        problems.found.extend(parsed.diagnostics)
+        return parsed
+    empty = FlowFile(source.path, None, (), (), Span(source.path, 0, len(source.text)))
+    return Parsed(empty, (problems.found[-1],), Scan(source, (), (), (), frozenset()), whole=False)

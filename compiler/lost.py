@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from flowc.dsl.diagnostic import Diagnostic
+from flowc.dsl.diagnostic import INTERNAL_ERROR, Diagnostic
 from flowc.dsl.source import SourceFile
 
 __all__ = ["lost_words"]
@@ -17,9 +17,13 @@ WORD: Final = re.compile(r"\w+")
 
 
 def lost_words(source: SourceFile, diagnostics: Iterable[Diagnostic]) -> frozenset[str]:
-    """The words of the lines that `diagnostics` are about, and of the deeper lines that follow each."""
+    """The words of the lines that `diagnostics` are about, and of the deeper lines that follow each; after a fault of
+    ours, all words."""
+    reported = tuple(diagnostics)
+    if any(each.code is INTERNAL_ERROR for each in reported):
+        return frozenset(WORD.findall(source.text))
     found: set[str] = set()
-    for number in {source.place(each.span.start).line for each in diagnostics}:
+    for number in {source.place(each.span.start).line for each in reported}:
         first = source.line(number)
         found.update(WORD.findall(first))
         depth = _depth(first)

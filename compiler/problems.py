@@ -5,10 +5,11 @@ look unreachable, a misspelled arm leaves an outcome open, and a file with holes
 missing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
+from flowc.compiler.faults import fault_found
 from flowc.compiler.model import Model
 from flowc.compiler.project import Project
 from flowc.compiler.severities import with_severities
@@ -42,6 +43,7 @@ class Problems:
     found: list[Diagnostic] = field(default_factory=list)
     rules: list[Diagnostic] = field(default_factory=list)
     sources: dict[str, SourceFile] = field(default_factory=dict)
+    faults: list[Exception] = field(default_factory=list)
 
     def add(self, problem: Diagnostic) -> None:
         self.found.append(problem)
@@ -52,11 +54,21 @@ class Problems:
         self.found.extend(found)
         return value
 
-    def sorted(self, project: Project, model: Model) -> tuple[Diagnostic, ...]:
+    def attempt(self, work: Callable[[], Result], at: SourceFile) -> Result | None:
+        """What `work` answers; None where it fails by a fault of ours, which becomes a finding (in `at`, unless the
+        fault tells a better place)."""
+        try:
+            return work()
+        except Exception as fault:  # noqa: BLE001  # a fault of ours hides nothing else that was found
+            self.faults.append(fault)
+            self.found.append(fault_found(fault, at, self.sources))
+            return None
+
+    def sorted(self, project: Project, model: Model | None) -> tuple[Diagnostic, ...]:
         """All findings, one for a code and place, in source order, with the severities of the project."""
         if project.settings_file is not None:
             self.sources[project.settings_file.path] = project.settings_file
-        broken = {flow.path for flow in model.flows.values() if flow.broken}
+        broken = {flow.path for flow in model.flows.values() if flow.broken} if model is not None else set[str]()
         lost = {each.span.path for each in self.found if each.code is UNKNOWN_STATE and not each.edits}
         at = {(each.code.id, each.span.path) for each in self.found}
         arms = [each for each in (*self.found, *self.rules) if each.code.id in MISSPELLED_ARMS and each.edits]

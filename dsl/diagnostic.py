@@ -80,13 +80,14 @@ def _order(diagnostic: Diagnostic) -> tuple[str, int, int, str, str]:
     return span.path, span.start, span.end, diagnostic.code.id, diagnostic.message
 
 
-def internal_error(span: Span, message: str) -> Diagnostic:
+def internal_error(span: Span, message: str, notes: tuple[str, ...] = ()) -> Diagnostic:
     """A fault of ours at `span`."""
     return Diagnostic(
         INTERNAL_ERROR,
         f"this is a bug in flowc: {message}",
         (Label(span, "at work here"),),
         help="please report it, with this text and the file",
+        notes=notes,
     )
 
 
