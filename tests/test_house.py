@@ -1,8 +1,10 @@
 """The layout of the repository: what is imported from where, and what a wheel holds."""
 
+import re
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from importlib.resources import files
 from pathlib import Path
 
@@ -13,6 +15,10 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 SETUPTOOLS = PROJECT["tool"]["setuptools"]
+LAYERS = ("cli", "compiler", "dsl", "runtime")
+IMPORTED = re.compile(r"^\s*(?:from|import) (\w+)", re.MULTILINE)
+# Dependencies that another one loads: uvicorn, anyio, `zoneinfo`.
+LOADED_BY_NAME = {"httptools", "uvloop", "tzdata"}
 
 
 def test_layers_import_only_what_they_may() -> None:
@@ -35,14 +41,14 @@ def test_packages_in_pyproject_are_the_packages_on_disk() -> None:
 def test_every_python_file_lies_in_a_package() -> None:
     orphans = [
         str(module.relative_to(ROOT))
-        for folder in ("cli", "compiler", "dsl", "runtime")
+        for folder in LAYERS
         for module in (ROOT / folder).rglob("*.py")
         if "templates" not in module.parts and not (module.parent / "__init__.py").exists()
     ]
     assert orphans == []
 
 
-@pytest.mark.parametrize("layer", ["cli", "compiler", "dsl", "runtime"])
+@pytest.mark.parametrize("layer", LAYERS)
 def test_layer_is_typed(layer: str) -> None:
     assert files(f"flowc.{layer}").joinpath("py.typed").is_file()
 
@@ -54,6 +60,16 @@ def test_dependencies_are_pinned() -> None:
     wanted = [*PROJECT["project"]["dependencies"], *(each for extra in extras for each in extra)]
     names = {canonicalize_name(Requirement(each).name) for each in wanted}
     assert names - {"flowc"} <= pinned
+
+
+def test_every_dependency_is_imported() -> None:
+    texts = [at.read_text() for layer in LAYERS for at in (ROOT / layer).rglob("*.py")]
+    modules = {module for text in texts for module in IMPORTED.findall(text)}
+    owners = packages_distributions()
+    imported = {canonicalize_name(owner) for module in modules for owner in owners.get(module, ())}
+    extras = PROJECT["project"]["optional-dependencies"]
+    wanted = [*PROJECT["project"]["dependencies"], *(each for name in extras if name != "dev" for each in extras[name])]
+    assert {canonicalize_name(Requirement(each).name) for each in wanted} - LOADED_BY_NAME <= imported
 
 
 def test_pins_say_no_address() -> None:
