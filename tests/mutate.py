@@ -21,7 +21,7 @@ def edit(text: str, choose: random.Random, others: Sequence[str]) -> str:
     end = min(len(text), at + choose.choice((1, 1, 2, 5, 30, 200)))
     lines = text.split("\n")
     here, there = choose.randrange(len(lines)), choose.randrange(len(lines))
-    match choose.randrange(9):
+    match choose.randrange(12):
         case 0:
             return text[:at] + text[end:]
         case 1:
@@ -38,6 +38,12 @@ def edit(text: str, choose: random.Random, others: Sequence[str]) -> str:
             return with_other_word(text, choose)
         case 7:
             return text[:at] + choose.choice(PIECES) + text[at:]
+        case 8:
+            lines.insert(there, lines[here])
+        case 9:
+            lines[here:here] = lines[there : there + choose.choice((2, 5, 12))]
+        case 10:
+            return with_slip(text, choose)
         case _:
             other = choose.choice(others) if others else text
             begin = choose.randrange(len(other) + 1)
@@ -51,3 +57,13 @@ def with_other_word(text: str, choose: random.Random) -> str:
         return text
     one, other = choose.choice(words), choose.choice(words)
     return text[: one.start()] + other[0] + text[one.end() :]
+
+
+def with_slip(text: str, choose: random.Random) -> str:
+    """`text` with two letters of a word exchanged, or without one."""
+    words = [word for word in WORD.finditer(text) if len(word[0]) > 1]
+    if not words:
+        return text
+    word = choose.choice(words)
+    at = word.start() + choose.randrange(len(word[0]) - 1)
+    return text[:at] + choose.choice((text[at + 1] + text[at], text[at])) + text[at + 2 :]

@@ -7,18 +7,16 @@ import pytest
 from golden import compare
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kept import STRUCTURE, formatted, keeps_everything, parsed
 from syrupy.assertion import SnapshotAssertion
 
 from flowc.dsl.diagnostic import Severity
 from flowc.dsl.format import format_source
 from flowc.dsl.layout import scan
-from flowc.dsl.nodes import shape
-from flowc.dsl.parse import Parsed, ParsedChat, parse, parse_chat
 from flowc.dsl.source import SourceFile, Span
 
 TESTS = Path(__file__).parent
 SUFFIXES = (".flow", ".chat")
-STRUCTURE = {"_NEWLINE", "_INDENT", "_DEDENT"}
 LOOSE = {"(", ")", "[", "]", "{", "}", ",", ":", ".", "?"}  # what white space may stand before
 PIECES = [
     "",
@@ -56,33 +54,12 @@ def source(path: Path, text: str | None = None) -> SourceFile:
     return SourceFile(path.name, path.read_text(encoding="utf-8") if text is None else text)
 
 
-def parsed(text: SourceFile) -> Parsed | ParsedChat:
-    return parse_chat(text) if text.path.endswith(".chat") else parse(text)
-
-
 def is_sound(text: SourceFile) -> bool:
     return all(each.level is not Severity.ERROR for each in parsed(text).diagnostics)
 
 
 FOLDERS = (TESTS.parent / "flows", TESTS / "syntax", TESTS / "programs", TESTS / "format")
 SOUND = [path for folder in FOLDERS for path in texts(folder) if is_sound(source(path))]
-
-
-def formatted(text: SourceFile) -> str:
-    answer = format_source(text)
-    assert answer.diagnostics == ()
-    assert answer.changed == (answer.text != text.text)
-    return answer.text
-
-
-def tokens(text: SourceFile) -> list[tuple[str, str]]:
-    """All but white space and the indentation of blocks, which is compared in the trees."""
-    tokens = scan(text).tokens
-    return [(each.type, "" if each.type in STRUCTURE or each.text.startswith('"""') else each.text) for each in tokens]
-
-
-def comments(text: SourceFile) -> list[str]:
-    return [each.text.rstrip() for each in scan(text).comments]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda path: path.name)
@@ -104,16 +81,6 @@ def test_formatting_keeps_everything(path: Path) -> None:
 def test_line_endings_of_windows_become_newlines(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert formatted(source(path, text.replace("\n", "\r\n"))) == formatted(source(path, text))
-
-
-def keeps_everything(before: SourceFile) -> None:
-    after = SourceFile(before.path, formatted(before))
-    assert formatted(after) == after.text
-    assert tokens(after) == tokens(before)
-    assert comments(after) == comments(before)
-    assert shape(parsed(after).file) == shape(parsed(before).file)
-    assert "\r" not in after.text
-    assert not after.text or (after.text.endswith("\n") and not after.text.endswith("\n\n"))
 
 
 @settings(max_examples=60, deadline=None)
