@@ -25,6 +25,7 @@ STARTS: Final = (
 # What a builder's method is given: a part by its place, nothing (for `[…]` that is absent), or all of a list.
 Part = int | None | list[int]
 Method = Callable[..., object]
+Bind = Callable[[Method], Callback]
 
 
 class WrittenRule(TypedDict):
@@ -55,12 +56,14 @@ class Written(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Grammar:
+    """The tables, and for each rule what to make of its parts, or what makes that of a builder's method."""
+
     tables: Tables
-    rules: Sequence[WrittenRule]
+    rules: Sequence[tuple[str, Bind] | Callback]
 
     def callbacks(self, builder: object) -> list[Callback]:
         """What to make of the parts of each rule, by its number: the methods of `builder` have the names of rules."""
-        return [callback(rule, getattr(builder, rule["builds"]) if rule["builds"] else None) for rule in self.rules]
+        return [each[1](getattr(builder, each[0])) if isinstance(each, tuple) else each for each in self.rules]
 
 
 @cache
@@ -74,7 +77,7 @@ def grammar() -> Grammar:
         {start: first for start, (first, _) in starts.items()},
         {start: last for start, (_, last) in starts.items()},
     )
-    return Grammar(tables, written["rules"])
+    return Grammar(tables, tuple(made(rule) for rule in written["rules"]))
 
 
 def actions(state: WrittenState, reductions: Sequence[Reduction]) -> Mapping[str, int | Reduction]:
@@ -84,32 +87,51 @@ def actions(state: WrittenState, reductions: Sequence[Reduction]) -> Mapping[str
     return found
 
 
-def callback(rule: WrittenRule, method: Method | None) -> Callback:
-    """A function of the list of all parts of `rule`. Most rules are called a lot, hence a function for each kind."""
-    parts = rule["parts"]
-    places = cast(list[int], parts)  # wherever the parts are no more than that
+def made(rule: WrittenRule) -> tuple[str, Bind] | Callback:
+    """What takes the list of all parts of `rule`. Most rules are met a lot, hence a function for each kind of them."""
+    parts, name = rule["parts"], rule["builds"]
     if any(not isinstance(part, int) for part in parts):
-        return spread(rule, method)
-    if rule["inline"] and len(parts) == 1:
-        return itemgetter(places[0])
-    if method is None:
-        return list if places == list(range(rule["size"])) else lambda given: [given[place] for place in places]
-    if places == list(range(rule["size"])):
-        return lambda given: method(*given)
-    if len(places) == 1:
-        only = places[0]
-        return lambda given: method(given[only])
-    if not places:
-        return lambda given: method()
-    chosen: Callable[[list[object]], tuple[object, ...]] = itemgetter(*places)
-    return lambda given: method(*chosen(given))
+        collect = collector(parts)
+        return collect if name is None else (name, collected(collect, inline=rule["inline"]))
+    places = cast(list[int], parts)
+    if rule["inline"] and len(places) == 1:
+        return itemgetter(*places)
+    if name is None:  # in the middle of a repetition
+        return list if len(places) == rule["size"] else lambda given: [given[place] for place in places]
+    return name, chosen(places, rule["size"])
 
 
-def spread(rule: WrittenRule, method: Method | None) -> Callback:
-    """The same for a rule with parts that may be absent, or that are lists."""
-    parts, inline = rule["parts"], rule["inline"]
+def chosen(places: Sequence[int], size: int) -> Bind:
+    """The method with the parts at `places`."""
+    match tuple(places):
+        case ():
+            return lambda method: lambda given: method()
+        case (place,):
+            return lambda method: lambda given: method(given[place])
+        case every if len(every) == size:
+            return lambda method: lambda given: method(*given)
+        case some:
+            pick: Callable[[list[object]], tuple[object, ...]] = itemgetter(*some)
+            return lambda method: lambda given: method(*pick(given))
 
-    def build(given: list[object]) -> object:
+
+def collected(collect: Callable[[list[object]], list[object]], *, inline: bool) -> Bind:
+    """The method with what `collect` makes of the parts."""
+
+    def bind(method: Method) -> Callback:
+        def build(given: list[object]) -> object:
+            found = collect(given)
+            return found[0] if inline and len(found) == 1 else method(*found)
+
+        return build
+
+    return bind
+
+
+def collector(parts: Sequence[Part]) -> Callable[[list[object]], list[object]]:
+    """For a rule with parts that may be absent, or that are lists."""
+
+    def collect(given: list[object]) -> list[object]:
         found: list[object] = []
         for part in parts:
             if part is None:
@@ -120,8 +142,6 @@ def spread(rule: WrittenRule, method: Method | None) -> Callback:
                 found += cast(list[object], given[part[0]])
             else:  # a repetition grows the list that it already has
                 found = cast(list[object], given[part[0]])
-        if inline and len(found) == 1:
-            return found[0]
-        return method(*found) if method else found
+        return found
 
-    return build
+    return collect
