@@ -41,7 +41,7 @@ def measure(command: tuple[str, ...], runs: int, environment: Mapping[str, str])
 def once(command: Sequence[str], environment: Mapping[str, str]) -> tuple[float, float, float]:
     begin = time.perf_counter()
     process = subprocess.Popen(
-        [sys.executable, "-m", "flowc.cli", *command], stdout=subprocess.DEVNULL, env=environment
+        [sys.executable, "-m", "flowc.cli", *command], stdout=DEVNULL, stderr=DEVNULL, env=environment
     )
     _, status, usage = os.wait4(process.pid, 0)
     elapsed = time.perf_counter() - begin
