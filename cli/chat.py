@@ -14,6 +14,7 @@ from flowc.cli.programs import compiled
 from flowc.cli.projects import project_here
 from flowc.cli.talk import Answer, LiveTalk, StubTalk, Talk
 from flowc.cli.terminal import CYAN, DIM, YELLOW, Stop, Terminal
+from flowc.cli.typing_in import typed_lines
 
 if TYPE_CHECKING:
     from flowc.compiler.project import Project
@@ -139,25 +140,11 @@ async def told(texts: list[str]) -> AsyncIterator[str]:
         yield text
 
 
-async def lines(terminal: Terminal, view: View, program: "Program") -> AsyncIterator[str]:
-    """What is typed, or comes by a pipe, until its end."""
-    import anyio
-
+def lines(terminal: Terminal, view: View, program: "Program") -> AsyncIterator[str]:
+    """What is typed, or comes by a pipe."""
     if sys.stdin.isatty():
         view.remark(f"{program.bot} {program.version}; {HELP}")
-    prompt = terminal.style("you  ", CYAN) if sys.stdin.isatty() and view.is_live else ""
-
-    def read() -> str | None:
-        try:
-            return input(prompt)
-        except EOFError:
-            return None
-        except UnicodeDecodeError as error:
-            raise Stop("the input is not UTF-8") from error
-
-    while (line := await anyio.to_thread.run_sync(read, abandon_on_cancel=True)) is not None:
-        if line.strip():
-            yield line.strip()
+    return typed_lines(terminal.style("you  ", CYAN) if sys.stdin.isatty() and view.is_live else "")
 
 
 async def converse(talk: Talk, source: AsyncIterator[str], view: View, *, begin: bool) -> None:

@@ -64,6 +64,12 @@ def main() -> None:
     except BrokenPipeError:  # the reader of a pipe went away, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(FINE)
+    except BaseExceptionGroup as group:  # what fails in a task comes in a group
+        if group.subgroup(KeyboardInterrupt) is not None:
+            sys.exit(INTERRUPTED)
+        if not isinstance(group, Exception):
+            raise
+        leave(*explained(group))
     except Exception as fault:  # noqa: BLE001 - the edge: what is left is a known error, or a bug of ours
         leave(*explained(fault))
 
@@ -88,7 +94,7 @@ def explained(fault: Exception) -> tuple[str, str | None, int]:
 
 
 def only_one(fault: Exception) -> Exception:
-    """The one error in a group of one: what fails in a task comes in a group."""
+    """The one error in a group of one."""
     while isinstance(fault, ExceptionGroup) and len(fault.exceptions) == 1:
         fault = fault.exceptions[0]
     return fault

@@ -331,9 +331,14 @@ def test_a_store_that_cannot_be_is_one_sentence(bot: Path) -> None:
 
 
 def test_doctor_finds_what_is_missing(bot: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        nobody = probe.getsockname()[1]
+    settings = bot / "flowc.toml"
+    settings.write_text(settings.read_text().replace("8801", str(nobody)))
     ran = flowc("doctor", folder=bot)
     assert "order_support 2.1.0: 1 flows without errors" in ran.out
-    assert "nobody listens at http://127.0.0.1:8801" in ran.out
+    assert f"nobody listens at http://127.0.0.1:{nobody}" in ran.out
     assert ran.code == 0
     settings = bot / "flowc.toml"
     settings.write_text(settings.read_text().split("[environments.dev.services.orders]")[0])
