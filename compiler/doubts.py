@@ -159,8 +159,8 @@ RESULT_NOT_GIVEN: Final = Code("FLW309", "result-not-given", Severity.ERROR)
 def maybe_unset(doubt: Doubt, name: str, cause: Label | None, notes: tuple[str, ...]) -> Diagnostic:
     return Diagnostic(
         MAYBE_UNSET,
-        f"`{name}` may not be set here",
-        (Label(doubt.span, "read where some path has not set it"), *_labels(cause)),
+        f"`{name}` may have no value here",
+        (Label(doubt.span, "not set on some path to here"), *_labels(cause)),
         help=f"set it on every path, or test it first: `if {name} is not none`",
         notes=notes,
     )

@@ -423,8 +423,8 @@ class Expressions:
             return
         self.refused(
             expression.operator_span,
-            f"`{expression.operator}` of `{spelled(one)}` and `{spelled(other)}`",
-            "these two cannot be compared",
+            f"`{spelled(one)}` and `{spelled(other)}` cannot be compared with `{expression.operator}`",
+            "needs two values that have an order, of the same kind",
         )
 
     def _membership(self, expression: Binary, at: At) -> None:

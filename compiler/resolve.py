@@ -210,7 +210,8 @@ class Resolver:
                 for branch in branches:
                     self._body(branch.body, inside)
             case Listen(arms):
-                self._wait("listen", "", statement.span, inside)
+                keyword = Span(statement.span.path, statement.span.start, statement.span.start + len("listen"))
+                self._wait("listen", "", keyword, inside)
                 self._arms(arms, inside, "wait")
             case Ask():
                 self._ask(statement, inside)

@@ -83,7 +83,7 @@ def allow_without_reason(span: Span, code: str) -> Diagnostic:
 def useless_allow(span: Span, line: Span, code: str) -> Diagnostic:
     return Diagnostic(
         USELESS_ALLOW,
-        f"there is no {code} on the next line that could be silenced",
+        f"the next line has no {code} to silence",
         (Label(span, "silences nothing"),),
         help="remove it",
         edits=(Edit(line, ""),),

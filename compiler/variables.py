@@ -90,7 +90,7 @@ CONFLICTING_TYPES: Final = Code("FLW311", "conflicting-types", Severity.ERROR)
 def conflicting_types(again: Assignment, of: FlowType, first: Assignment, before: FlowType) -> Diagnostic:
     return Diagnostic(
         CONFLICTING_TYPES,
-        f"`{again.name.text}` is `{spelled(required(before))}` and `{spelled(required(of))}`",
+        f"`{again.name.text}` is set to `{spelled(required(before))}`, and to `{spelled(required(of))}`",
         (
             Label(again.name.span, f"set to `{spelled(required(of))}`"),
             Label(first.name.span, f"set to `{spelled(required(before))}`", secondary=True),

@@ -69,7 +69,7 @@ def unexpected_indent(block: Sequence[Token], outer: int) -> Diagnostic:
     spaces = "at the margin" if outer == 0 else f"with {outer} spaces"
     return Diagnostic(
         UNEXPECTED_INDENT,
-        "a line is deeper than the one before it, which opens no block for it",
+        "this line is deeper than its block",
         (Label(block[1].span, "deeper"),),
         help=f"indent it {spaces}" if outer else f"write it {spaces}",
         edits=tuple(

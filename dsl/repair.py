@@ -317,7 +317,7 @@ def unknown_word(machine: Machine, states: Sequence[int], line: Sequence[Token],
 def unknown(token: Token, near: str | None, *, wanted: str = "", certain: bool = True) -> Diagnostic:
     return Diagnostic(
         UNKNOWN_STATEMENT,
-        f"`{token.text}` begins no line of the language",
+        f"no line begins with `{token.text}`",
         (Label(token.span, "not known"),),
         help=f"did you mean `{near}`?" if near else f"here stands {wanted}",
         edits=(Edit(token.span, near),) if near and certain else (),

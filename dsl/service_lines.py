@@ -98,7 +98,7 @@ def unknown_line(line: AdapterLine, known: frozenset[str]) -> Diagnostic:
     near = word.upper() if word.upper() in METHODS and word.upper() in known else nearest(word, known)
     return Diagnostic(
         UNKNOWN_STATEMENT,
-        f"`{word}` begins no line of the language",
+        f"no line begins with `{word}`",
         (Label(line.word.span, "not known"),),
         help=f"did you mean `{near}`?" if near else "the built-in adapters have no such line",
         edits=(Edit(line.word.span, near),) if near else (),

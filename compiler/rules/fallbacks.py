@@ -209,7 +209,7 @@ def no_fallback(wait: Wait, others: int, graph: FlowGraph) -> Diagnostic:
 def left_fallback(do: Do, wait: Wait, called: FlowGraph) -> Diagnostic:
     return Diagnostic(
         MISSING_FALLBACK,
-        f"flow `{called.flow.name}` leaves it to its caller what happens when the user is not understood",
+        f"flow `{called.flow.name}` does not say what happens when the user is not understood, nor does its caller",
         (
             Label(do.head_span, "no `else` in the `anywhere` of this flow"),
             Label(head(wait), "this wait has none", secondary=True),
@@ -240,7 +240,7 @@ def no_silence(wait: Wait, others: int, graph: FlowGraph) -> Diagnostic:
 def left_silence(do: Do, wait: Wait, called: FlowGraph) -> Diagnostic:
     return Diagnostic(
         MISSING_SILENCE,
-        f"flow `{called.flow.name}` leaves it to its caller what happens when the user goes away",
+        f"flow `{called.flow.name}` does not say what happens when the user goes away, nor does its caller",
         (
             Label(do.head_span, "no `on silence` in the `anywhere` of this flow"),
             Label(head(wait), "this wait has none", secondary=True),
@@ -252,7 +252,7 @@ def left_silence(do: Do, wait: Wait, called: FlowGraph) -> Diagnostic:
 def never_escalates(arm: Arm, wait: Wait, graph: FlowGraph) -> Diagnostic:
     return Diagnostic(
         FALLBACK_NEVER_ESCALATES,
-        "a user who is not understood never comes to people or to an end",
+        "a user who is never understood gets neither to people nor to an end",
         (
             Label(arm.head_span, "this leads back to a wait, every time"),
             Label(head(wait), "where the message was not understood", secondary=True),

@@ -170,7 +170,7 @@ def empty_open(choose: Choose) -> Diagnostic:
 def unknown_open(call: Call | Defer) -> Diagnostic:
     return Diagnostic(
         UNKNOWN_OUTCOME_NOT_HANDLED,
-        f"nobody may know whether {_operation(call)} was done, and nothing handles that",
+        f"it may stay unknown whether {_operation(call)} was done, and nothing handles that",
         (Label(call.head_span, "no `on unknown`, here or in `anywhere`"),),
         help="add `on unknown`: say that it is not certain, and have it checked",
     )
@@ -179,7 +179,8 @@ def unknown_open(call: Call | Defer) -> Diagnostic:
 def left_unknown(do: Do, failing: Call | Defer) -> Diagnostic:
     return Diagnostic(
         UNKNOWN_OUTCOME_NOT_HANDLED,
-        f"flow `{do.flow.text}` leaves it to its caller what happens when nobody knows whether a write was done",
+        f"flow `{do.flow.text}` does not say what happens when it stays unknown whether a write was done, nor does its"
+        " caller",
         (
             Label(do.head_span, "no `on unknown` in the `anywhere` of this flow"),
             Label(failing.head_span, "this write", secondary=True),

@@ -149,7 +149,7 @@ def means_two(later: tuple[str, Example], earlier: tuple[str, Example]) -> Diagn
 def hidden(pattern: str, arm: Arm) -> Diagnostic:
     return Diagnostic(
         HIDDEN_HANDLER,
-        f"nothing ever comes to this handler of `{pattern}`",
+        f"this handler of `{pattern}` is never reached",
         (Label(arm.head_span, "every wait has an arm of its own for it"),),
         help="remove it, or the arms of the waits",
     )
