@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["chat"]
 
-DURATION = re.compile(r"(\d+)(ms|s|m|h|d)")
-MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+DURATION = re.compile(r"\d{1,12}(ms|s|m|h|d)")
 HELP = "/state where it is, /why what the last message did, /after 10m lets time pass (--stub), /quit ends"
 
 
@@ -178,12 +177,14 @@ async def one(talk: Talk, text: str, view: View) -> None:
         case "/help":
             print(HELP)
         case "/after":
+            from flowc.dsl.literals import duration_ms
+
             found = DURATION.fullmatch(rest.strip())
             if found is None:
                 print("/after takes a duration: /after 10m")
                 return
             try:
-                view.show(await talk.pass_time(int(found[1]) * MS[found[2]]))
+                view.show(await talk.pass_time(duration_ms(found[0])))
             except Stop as stop:
                 print(f"{stop.message}; {stop.help}")
         case _:

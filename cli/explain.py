@@ -8,6 +8,7 @@ import typer
 from flowc.cli.options import Color, ColorOption, ProjectOption
 from flowc.cli.projects import project_here
 from flowc.cli.terminal import BOLD, CYAN, DIM, Stop, Terminal
+from flowc.runtime.durations import spelled_duration as duration
 
 if TYPE_CHECKING:
     from flowc.runtime.program import Operation, OwnPolicy, Service, ServicePolicy
@@ -127,11 +128,3 @@ def operation_lines(operation: "Operation") -> list[str]:
     if operation.key:
         lines.append(f"    key         {operation.key.carrier}, remembered for {duration(operation.key.remembered_ms)}")
     return lines
-
-
-def duration(ms: int) -> str:
-    """A length of time as the language writes it."""
-    for size, unit in ((86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s")):
-        if ms >= size and ms % size == 0:
-            return f"{ms // size}{unit}"
-    return f"{ms}ms"

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import assert_never
 
-from flowc.compiler.lower_code import spelled_duration
 from flowc.compiler.spelling import quoted, spelled, spelled_template
 from flowc.compiler.types import spelled as spelled_type
+from flowc.runtime.durations import spelled_duration
 from flowc.runtime.program import (
     Argument,
     Ask,

@@ -11,22 +11,15 @@ from dataclasses import dataclass, field
 from typing import Final, assert_never
 
 from flowc.compiler.groups import Group, grouped
+from flowc.compiler.lower_arms import Arms, ArmTables, Label, arm_places, index_of, is_else, labelled
 from flowc.compiler.lower_values import Values, constant
 from flowc.compiler.model import FlowModel, Model
 from flowc.dsl import nodes
 from flowc.runtime import program
 
-__all__ = ["FlowCode", "lower_code", "spelled_duration"]
+__all__ = ["FlowCode", "lower_code"]
 
 DEFER_WITHIN_MS: Final = 24 * 60 * 60 * 1000
-UNITS: Final = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s"), (1, "ms"))
-
-
-@dataclass(slots=True, eq=False)
-class Label:
-    """A place in the code: known by its name at once, by its index when it is reached."""
-
-    at: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,51 +84,11 @@ def lower_code(flow: FlowModel, model: Model, values: Values) -> FlowCode:
     return FlowCode(
         made,
         {name: label.at for name, label in entries.items()},
-        code.anywhere(arms),
+        ArmTables(model, values).anywhere(arms),
         {at: owner.at for at, owner in code.resumes.items()},
         handlers.at,
         frozenset(code.jobs),
     )
-
-
-def arm_places(arms: tuple[nodes.Arm, ...]) -> tuple[str, ...]:
-    """What stands for the state in the names of waits inside each arm of `anywhere`: its pattern, numbered where it
-    comes again."""
-    seen: Counter[str] = Counter()
-    places = []
-    for arm in arms:
-        name = ", ".join(_spelled(pattern) for pattern in arm.patterns)
-        name = name if name == "else" else f"on {name}"
-        seen[name] += 1
-        places.append(name if seen[name] == 1 else f"{name} {seen[name]}")
-    return tuple(places)
-
-
-def _spelled(pattern: nodes.Pattern) -> str:
-    match pattern:
-        case nodes.NamePattern(name):
-            return name.text
-        case nodes.SilencePattern(after):
-            return f"silence {spelled_duration(after.ms)}"
-        case nodes.ChangePattern(slots):
-            return "change " + ", ".join(slot.text for slot in slots)
-        case nodes.ElsePattern():
-            return "else"
-        case nodes.DonePattern():
-            return "done"
-        case nodes.LiteralPattern(value):
-            return str(constant(value).value)
-        case _:
-            assert_never(pattern)
-
-
-def spelled_duration(ms: int) -> str:
-    """A length of time in its largest whole unit: `10m`, `800ms`."""
-    size, unit = next((size, unit) for size, unit in UNITS if ms % size == 0)
-    return f"{ms // size}{unit}" if ms else "0s"
-
-
-Arms = list[tuple[nodes.Arm, Label]]
 
 
 class Code:
@@ -144,6 +97,7 @@ class Code:
     def __init__(self, model: Model, values: Values) -> None:
         self._model = model
         self._values = values
+        self._tables = ArmTables(model, values)
         self._makers: list[Callable[[], program.Instruction]] = []
         self._pending: list[Pending] = []
         self.resumes: dict[int, Label] = {}
@@ -257,10 +211,10 @@ class Code:
         self.emit(lambda: made, scope)
 
     def _ask(self, ask: nodes.Ask, scope: Scope) -> None:
-        arms, after = _labelled(ask.arms), Label()
+        arms, after = labelled(ask.arms), Label()
         slots = tuple(slot.text for slot in ask.slots)
         question = self._values.optional_template(ask.question)
-        wait_arms = self._wait_arms(arms)
+        wait_arms = self._tables.waits(arms)
         at = self.emit(
             lambda: program.Ask(f"{scope.place}.ask", slots, question, wait_arms(), after.at),
             scope,
@@ -270,13 +224,13 @@ class Code:
         self.place(after)
 
     def _choose(self, choose: nodes.Choose, scope: Scope) -> None:
-        arms, after = _labelled(choose.arms), Label()
+        arms, after = labelled(choose.arms), Label()
         name = choose.name.text
         items = self._values.expression(choose.items)
         question = self._values.template(choose.question)
         show = self._values.optional_template(choose.show)
-        wait_arms = self._wait_arms(arms)
-        empty = next((label for arm, label in arms if self._names(arm, "empty")), after)
+        wait_arms = self._tables.waits(arms)
+        empty = next((label for arm, label in arms if self._tables.has_kind(arm, "empty")), after)
         wait = f"{scope.place}.choose.{name}"
         at = self.emit(
             lambda: program.Choose(wait, name, items, question, show, wait_arms(), empty.at, after.at),
@@ -286,8 +240,8 @@ class Code:
         self.place(after)
 
     def _listen(self, listen: nodes.Listen, scope: Scope, said: Label | None) -> bool:
-        arms, after = _labelled(listen.arms), Label()
-        wait_arms = self._wait_arms(arms)
+        arms, after = labelled(listen.arms), Label()
+        wait_arms = self._tables.waits(arms)
         at = self.emit(
             lambda: program.Listen(f"{scope.place}.listen", wait_arms(), None if said is None else said.at),
             scope,
@@ -314,16 +268,16 @@ class Code:
         return True
 
     def _failed(self, call: nodes.Call, place: str, scope: Scope) -> None:
-        arms, join = _labelled(call.arms), Label()
-        failure_arms = self._failure_arms(arms)
+        arms, join = labelled(call.arms), Label()
+        failure_arms = self._tables.failures(arms)
         self.emit(lambda: program.Failed(place, failure_arms()), scope)
         self.place(join)
         self._pending.append(Pending(arms, join, scope))
 
     def _write(self, call: nodes.Call, scope: Scope) -> None:
         made = self._call(call, scope)
-        arms, join = _labelled(call.arms), Label()
-        failure_arms = self._failure_arms(arms)
+        arms, join = labelled(call.arms), Label()
+        failure_arms = self._tables.failures(arms)
         self.emit(lambda: program.Write(made, failure_arms()), scope)
         self.place(join)
         self._pending.append(Pending(arms, join, scope))
@@ -342,7 +296,7 @@ class Code:
         service, operation = defer.service.text, defer.operation.text
         place = scope.numbered(f"defer.{service}.{operation}")
         call = program.Call(place, service, operation, self._values.arguments(defer.arguments))
-        arms = _labelled(defer.arms)
+        arms = labelled(defer.arms)
         within = DEFER_WITHIN_MS if defer.within is None else defer.within.ms
         done = [(label, pattern) for arm, label in arms for pattern in arm.patterns]
         result = next((each for each in done if isinstance(each[1], nodes.DonePattern)), None)
@@ -352,17 +306,17 @@ class Code:
                 call,
                 defer.priority,
                 within,
-                _at(result[0] if result else None),
+                index_of(result[0] if result else None),
                 None if name is None else name.text,
-                _at(next((label for arm, label in arms if self._names(arm, "job_failed")), None)),
-                _at(next((label for arm, label in arms if self._names(arm, "kind")), None)),
+                index_of(next((label for arm, label in arms if self._tables.has_kind(arm, "job_failed")), None)),
+                index_of(next((label for arm, label in arms if self._tables.has_kind(arm, "kind")), None)),
             ),
             scope,
         )
         self._pending.append(Pending(arms, None, scope.of_job()))
 
     def _do(self, do: nodes.Do, scope: Scope) -> None:
-        arms, after = _labelled(do.arms), Label()
+        arms, after = labelled(do.arms), Label()
         arguments = self._values.arguments(do.arguments)
         flow = self._model.called[do]
         target = None if do.target is None else do.target.text
@@ -406,7 +360,7 @@ class Code:
         self.emit(lambda: program.Branch(test, otherwise.at), scope)
 
     def _match(self, match: nodes.Match, scope: Scope) -> bool:
-        arms, after = _labelled(match.arms), Label()
+        arms, after = labelled(match.arms), Label()
         subject = self._values.expression(match.subject)
         cases = [
             (constant(pattern.value), label)
@@ -414,7 +368,7 @@ class Code:
             for pattern in arm.patterns
             if isinstance(pattern, nodes.LiteralPattern)
         ]
-        otherwise = next((label for arm, label in arms if _is_else(arm)), after)
+        otherwise = next((label for arm, label in arms if is_else(arm)), after)
         self.emit(
             lambda: program.Match(
                 subject, tuple(program.Case(value, label.at) for value, label in cases), otherwise.at
@@ -424,12 +378,12 @@ class Code:
         return self._inline(arms, after, scope)
 
     def _handoff(self, handoff: nodes.Handoff, scope: Scope) -> bool:
-        arms, after = _labelled(handoff.arms), Label()
+        arms, after = labelled(handoff.arms), Label()
         queue = self._values.template(handoff.queue)
-        returned = next((label for arm, label in arms if self._names(arm, "returned")), None)
-        unavailable = next((label for arm, label in arms if self._names(arm, "unavailable")), None)
+        returned = next((label for arm, label in arms if self._tables.has_kind(arm, "returned")), None)
+        unavailable = next((label for arm, label in arms if self._tables.has_kind(arm, "unavailable")), None)
         self.emit(
-            lambda: program.Handoff(f"{scope.place}.handoff", queue, _at(returned), _at(unavailable)),
+            lambda: program.Handoff(f"{scope.place}.handoff", queue, index_of(returned), index_of(unavailable)),
             scope,
         )
         return self._inline(arms, after, scope)
@@ -453,78 +407,3 @@ class Code:
         at = self.emit(lambda: made, scope)
         if scope.owner is not None:
             self.resumes[at.at] = scope.owner
-
-    # ------------------------------------------------------------------------------------------------------ arms
-
-    def _wait_arms(self, arms: Arms) -> Callable[[], program.WaitArms]:
-        guards = [self._values.optional_expression(arm.when) for arm, _ in arms]
-        return lambda: self._made_wait_arms(arms, guards)
-
-    def _made_wait_arms(self, arms: Arms, guards: list[program.Expression | None]) -> program.WaitArms:
-        intents: dict[str, list[program.Guarded]] = {}
-        events: dict[str, list[program.Guarded]] = {}
-        changes: list[program.ChangeArm] = []
-        silences: list[program.SilenceArm] = []
-        otherwise: int | None = None
-        for (arm, label), when in zip(arms, guards, strict=True):
-            for pattern in arm.patterns:
-                match pattern:
-                    case nodes.NamePattern(name):
-                        kind = self._model.patterns.get(pattern)
-                        if kind in ("intent", "event"):
-                            table = intents if kind == "intent" else events
-                            table.setdefault(name.text, []).append(program.Guarded(label.at, when))
-                    case nodes.ChangePattern(slots):
-                        changes.append(program.ChangeArm(tuple(slot.text for slot in slots), label.at, when))
-                    case nodes.SilencePattern(after):
-                        silences.append(program.SilenceArm(after.ms, label.at, when))
-                    case nodes.ElsePattern():
-                        otherwise = label.at
-                    case nodes.DonePattern() | nodes.LiteralPattern():
-                        pass
-                    case _:
-                        assert_never(pattern)
-        return program.WaitArms(
-            {name: tuple(guarded) for name, guarded in intents.items()},
-            {name: tuple(guarded) for name, guarded in events.items()},
-            tuple(changes),
-            tuple(silences),
-            otherwise,
-        )
-
-    def _failure_arms(self, arms: Arms) -> Callable[[], program.FailureArms]:
-        return lambda: program.FailureArms(
-            {
-                pattern.name.text: label.at
-                for arm, label in arms
-                for pattern in arm.patterns
-                if isinstance(pattern, nodes.NamePattern)
-            },
-            next((label.at for arm, label in arms if _is_else(arm)), None),
-        )
-
-    def anywhere(self, arms: Arms) -> program.Anywhere:
-        """The table of `anywhere`, whose arms stand at their labels."""
-        failure = next((label for arm, label in arms if self._names(arm, "any_failure")), None)
-        unknown = next((label for arm, label in arms if self._names(arm, "kind")), None)
-        return program.Anywhere(self._wait_arms(arms)(), _at(failure), _at(unknown))
-
-    def _names(self, arm: nodes.Arm, kind: str) -> bool:
-        """Whether one of the arm's patterns is of `kind` (`kind` itself: `on unknown`)."""
-        return any(
-            self._model.patterns.get(pattern) == kind
-            for pattern in arm.patterns
-            if isinstance(pattern, nodes.NamePattern)
-        )
-
-
-def _labelled(arms: tuple[nodes.Arm, ...]) -> Arms:
-    return [(arm, Label()) for arm in arms]
-
-
-def _is_else(arm: nodes.Arm) -> bool:
-    return any(isinstance(pattern, nodes.ElsePattern) for pattern in arm.patterns)
-
-
-def _at(label: Label | None) -> int | None:
-    return None if label is None else label.at

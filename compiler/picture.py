@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from flowc.compiler.lower_code import spelled_duration
 from flowc.compiler.spelling import spelled, spelled_template
+from flowc.runtime.durations import spelled_duration
 from flowc.runtime.program import (
     Ask,
     Branch,

@@ -2,7 +2,7 @@
 
 from typing import Final, assert_never
 
-from flowc.compiler.lower_code import spelled_duration
+from flowc.runtime.durations import spelled_duration
 from flowc.runtime.program import (
     Apply,
     Builtin,

@@ -4,6 +4,7 @@ compiled."""
 from collections.abc import Iterable, Mapping
 from typing import assert_never
 
+from flowc.runtime.durations import spelled_duration
 from flowc.runtime.kernel.asking import ask, listen, reject
 from flowc.runtime.kernel.calling import defer, failed, reads, write
 from flowc.runtime.kernel.choosing import choose
@@ -250,17 +251,9 @@ def _when(condition: Expression | None) -> Evaluate | None:
 def _silences(arms: WaitArms) -> dict[int, tuple[LoadedArm, ...]]:
     silences: dict[int, tuple[LoadedArm, ...]] = {}
     for arm in arms.silences:
-        loaded = LoadedArm(f"on silence {_written(arm.after_ms)}", arm.to, _when(arm.when))
+        loaded = LoadedArm(f"on silence {spelled_duration(arm.after_ms)}", arm.to, _when(arm.when))
         silences[arm.after_ms] = (*silences.get(arm.after_ms, ()), loaded)
     return silences
-
-
-def _written(milliseconds: int) -> str:
-    """A duration as the language writes it, in its largest whole unit."""
-    for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)):
-        if milliseconds and milliseconds % size == 0:
-            return f"{milliseconds // size}{unit}"
-    return f"{milliseconds}ms"
 
 
 def _anywhere(anywhere: Anywhere) -> LoadedArms:
