@@ -8,9 +8,9 @@ facts that a handler which resumes there may undo; arms of `anywhere` begin with
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from heapq import heappop, heappush
 from typing import assert_never
 
+from flowc.compiler.agenda import Agenda
 from flowc.compiler.arms import check_arms, check_match
 from flowc.compiler.expressions import Expressions
 from flowc.compiler.facts import NOWHERE, Facts, path_of
@@ -92,11 +92,7 @@ class Walk:
     waits: int = NOWHERE
     failures: int = NOWHERE
     _back: dict[Statement, int] = field(default_factory=dict)
-    _dirty: set[Arm | Defer] = field(default_factory=set)
-    _order: tuple[str, ...] = ()
-    _numbers: dict[str, int] = field(default_factory=dict)
-    _queue: list[int] = field(default_factory=list)
-    _queued: set[int] = field(default_factory=set)
+    _agenda: Agenda = field(default_factory=lambda: Agenda(()))
     _region: Region = ""
     _resumes: list[Wait | None] = field(default_factory=list)
     _asks_before: dict[str, Ask] = field(default_factory=dict)
@@ -106,58 +102,37 @@ class Walk:
 
     def walk(self, start: str) -> None:
         """The whole flow, from its state `start`."""
-        self._order = tuple(self.names.states)
-        self._numbers = {name: number for number, name in enumerate(self._order)}
+        self._agenda = Agenda(self.names.states)
         initial = 0
         for name, of in self.interface.parameters.items():
             initial = self.facts.assigned(initial, name, may_be_none=is_optional(of))
         self.expressions.quiet = True
         arms = self.names.scope.own.arms
         self._undone = tuple(undone(arms, self.names.assignments, self.resolved, self.expressions.type_of))
-        for arm in self.names.scope.own.arms:
+        for arm in arms:
             self.entry[arm] = NOWHERE
-            self._dirty.add(arm)
-        if start in self._numbers:
+            self._agenda.add(arm)
+        if start in self.names.states:
             self._reach(start, initial)
-        self._settle()
+        while (region := self._agenda.take()) is not None:
+            self._walk_region(region)
         self.expressions.quiet = False
         self.final = True
-        for region in (*self.names.states, *self._regions()):
-            self._walk_region(region)
+        for each in (*self.names.states, *self._handlers()):
+            self._walk_region(each)
 
     # ---------------------------------------------------------------------------------------------------- regions
 
-    def _regions(self) -> list[Arm | Defer]:
+    def _handlers(self) -> list[Arm | Defer]:
         """Arms of `anywhere`, and jobs met so far."""
         return [*self.names.scope.own.arms, *self._locals]
-
-    def _settle(self) -> None:
-        """Walks what is dirty until nothing is: states first, because they decide what handlers begin with."""
-        while self._dirty or self._queue:
-            while self._queue:
-                number = heappop(self._queue)
-                self._queued.discard(number)
-                self._walk_region(self._order[number])
-            for region in [each for each in self._regions() if each in self._dirty]:
-                self._dirty.discard(region)
-                self._walk_region(region)
-
-    def _touch(self, region: Region) -> None:
-        """`region` has to be walked again."""
-        if isinstance(region, str):
-            number = self._numbers[region]
-            if number not in self._queued:
-                self._queued.add(number)
-                heappush(self._queue, number)
-        else:
-            self._dirty.add(region)
 
     def _reach(self, region: Region, facts: int) -> None:
         before = self.entry.get(region, NOWHERE)
         after = before & facts
         if after != before or region not in self.entry:
             self.entry[region] = after
-            self._touch(region)
+            self._agenda.add(region)
 
     def _walk_region(self, region: Region) -> None:
         self._region = region
@@ -205,8 +180,8 @@ class Walk:
         if self.waits & waits != self.waits or self.failures & failures != self.failures:
             self.waits &= waits
             self.failures &= failures
-            self._dirty.update(self.names.scope.own.arms)
-            self._dirty.update(self._locals)
+            for handler in self._handlers():
+                self._agenda.add(handler)
 
     def _undoing(self) -> int:
         facts = self.facts
@@ -303,7 +278,7 @@ class Walk:
         before = self._back.get(wait, NOWHERE)
         if before & facts != before:
             self._back[wait] = before & facts
-            self._touch(self._region)
+            self._agenda.add(self._region)
 
     def _if(self, statement: If, facts: int, local: Locals) -> int:
         after, reached = NOWHERE, facts
