@@ -5,8 +5,9 @@ and fetches those that older conversations still run.
 from flowc.runtime.bundle import digest, from_bytes
 from flowc.runtime.errors import FlowcError
 from flowc.runtime.program import Program
+from flowc.runtime.store.overview import Deployment, NewDeployment
 from flowc.runtime.store.port import Store
-from flowc.runtime.store.rows import Deployment, Digest, NewDeployment
+from flowc.runtime.store.rows import Digest
 
 
 class BundleMissing(FlowcError):  # noqa: N818 - named by the fact

@@ -3,10 +3,11 @@
 import apsw
 
 from flowc.runtime.store import chain, commands, inbox, timers
+from flowc.runtime.store.overview import Summary
 from flowc.runtime.store.places import Columns, place_of
 from flowc.runtime.store.port import CLASSES
 from flowc.runtime.store.recent import EventHash, Recent
-from flowc.runtime.store.rows import Address, Loaded, Repetition, Row, Summary, Wanted, shard_of
+from flowc.runtime.store.rows import Address, Loaded, Repetition, Row, Wanted, shard_of
 
 _ROW = """
 SELECT incarnation, turn, at_ms, deployment, wait, priority, jobs, ended, erased, owner, position, timers, recent,

@@ -16,16 +16,14 @@ from flowc.runtime.kernel.events import CommandKey
 from flowc.runtime.program import PriorityClass
 from flowc.runtime.store import remembered
 from flowc.runtime.store.clock import SystemClock
+from flowc.runtime.store.overview import Census, DeadEvent, Deployment, NewDeployment, Pause, Report, Summary
 from flowc.runtime.store.port import CLASSES, Clock
 from flowc.runtime.store.rows import (
     Address,
     Behind,
-    Census,
     Claimable,
     Claims,
     Committed,
-    DeadEvent,
-    Deployment,
     Digest,
     Direct,
     FromInbox,
@@ -39,13 +37,10 @@ from flowc.runtime.store.rows import (
     Loaded,
     Lost,
     LostWhy,
-    NewDeployment,
     Outcome,
-    Pause,
     Postponed,
     Receipt,
     Received,
-    Report,
     Result,
     Row,
     Sent,
@@ -54,7 +49,6 @@ from flowc.runtime.store.rows import (
     Settlement,
     Start,
     StoredCommand,
-    Summary,
     TurnReplies,
     Unit,
     Wanted,

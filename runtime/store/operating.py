@@ -5,22 +5,10 @@ from hashlib import sha256
 import apsw
 
 from flowc.runtime.store import chain
+from flowc.runtime.store.overview import Census, DeadEvent, Deployment, NewDeployment, Pause, Report
 from flowc.runtime.store.places import standing
 from flowc.runtime.store.port import CLASSES
-from flowc.runtime.store.rows import (
-    Address,
-    Census,
-    Dead,
-    DeadEvent,
-    Deployment,
-    Digest,
-    NewDeployment,
-    Pause,
-    Report,
-    Row,
-    ServerId,
-    shard_of,
-)
+from flowc.runtime.store.rows import Address, Dead, Digest, Row, ServerId, shard_of
 
 
 def prepare(connection: apsw.Connection, digest: Digest, bundle: bytes, now_ms: int) -> None:

@@ -16,25 +16,20 @@ from msgspec import Struct
 
 from flowc.runtime.kernel.events import CommandKey
 from flowc.runtime.program import PriorityClass
+from flowc.runtime.store.overview import Census, DeadEvent, Deployment, NewDeployment, Pause, Report, Summary
 from flowc.runtime.store.rows import (
     SHARDS,
     Address,
-    Census,
     Claimable,
     Claims,
-    DeadEvent,
-    Deployment,
     Digest,
     Holder,
     Incoming,
     JournalRow,
     Loaded,
-    NewDeployment,
     Outcome,
-    Pause,
     Postponed,
     Receipt,
-    Report,
     Result,
     Row,
     Sent,
@@ -42,7 +37,6 @@ from flowc.runtime.store.rows import (
     Settlement,
     Start,
     StoredCommand,
-    Summary,
     TurnReplies,
     Unit,
     Wanted,

@@ -7,11 +7,11 @@ from msgspec.structs import replace
 
 from flowc.runtime.kernel.events import CommandKey
 from flowc.runtime.program import PriorityClass
+from flowc.runtime.store.overview import DeadEvent
 from flowc.runtime.store.recent import EventHash
 from flowc.runtime.store.rows import (
     INBOX_LIMIT,
     Address,
-    DeadEvent,
     DueTimer,
     Holder,
     InboxEvent,

@@ -20,25 +20,20 @@ from flowc.runtime.program import PriorityClass
 from flowc.runtime.store import chain, commands, inbox, loads, operating, outgoing, timers
 from flowc.runtime.store.clock import SystemClock
 from flowc.runtime.store.file import DISK, FileLock, connect_reading, discard, lock
+from flowc.runtime.store.overview import Census, DeadEvent, Deployment, NewDeployment, Pause, Report, Summary
 from flowc.runtime.store.port import CLASSES, Clock
 from flowc.runtime.store.rows import (
     Address,
-    Census,
     Claimable,
     Claims,
-    DeadEvent,
-    Deployment,
     Digest,
     Holder,
     Incoming,
     JournalRow,
     Loaded,
-    NewDeployment,
     Outcome,
-    Pause,
     Postponed,
     Receipt,
-    Report,
     Result,
     Row,
     Sent,
@@ -46,7 +41,6 @@ from flowc.runtime.store.rows import (
     Settlement,
     Start,
     StoredCommand,
-    Summary,
     TurnReplies,
     Unfit,
     Unit,

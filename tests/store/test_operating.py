@@ -5,8 +5,9 @@ import hashlib
 import pytest
 from store.making import ANNA, BEN, START_MS, A, ManualClock, begun, command, committed, event, message, unit
 
+from flowc.runtime.store.overview import Census, Deployment, DeploymentKind, NewDeployment, Pause, Report
 from flowc.runtime.store.port import Store
-from flowc.runtime.store.rows import Census, Deployment, DeploymentKind, Digest, NewDeployment, Pause, Report, ServerId
+from flowc.runtime.store.rows import Digest, ServerId
 
 BUNDLE = b"bundle"
 DIGEST = Digest(hashlib.sha256(BUNDLE).hexdigest())

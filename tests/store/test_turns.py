@@ -21,6 +21,7 @@ from store.making import (
 )
 
 from flowc.runtime.kernel.events import CommandKey
+from flowc.runtime.store.overview import NewDeployment
 from flowc.runtime.store.port import ALL_SHARDS, Store
 from flowc.runtime.store.recent import KEPT_S, event_hash
 from flowc.runtime.store.rows import (
@@ -34,7 +35,6 @@ from flowc.runtime.store.rows import (
     InboxFull,
     Known,
     Lost,
-    NewDeployment,
     Received,
     Row,
     SilenceTimer,
