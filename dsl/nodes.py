@@ -2,6 +2,8 @@
 
 Nodes compare and hash by identity, so that a later pass keeps what it learns in side tables keyed by node. Order of
 fields is order in the text. Nothing here is filled in by a later pass. `shape` gives a comparable form without spans.
+
+The file is long because it is the list of the constructs: the grammar's other half, read side by side with it.
 """
 
 from datetime import date, datetime, time
