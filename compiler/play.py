@@ -54,7 +54,7 @@ from flowc.runtime.program import Operation, Program
 from flowc.runtime.services.samples import NoSample, sample
 from flowc.runtime.values import Shapes, Value
 
-__all__ = ["Failure", "Outcome", "Played", "Understand", "play"]
+__all__ = ["CONVERSATION", "START", "Failure", "Outcome", "Played", "Playing", "Understand", "play"]
 
 START: Final = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 REPEATED: Final = frozenset({"timeout", "unavailable", "overloaded"})

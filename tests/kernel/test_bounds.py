@@ -4,7 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from kernel.playing import START, Play
+from kernel.playing import CONVERSATION, START, Playing, new, opened, says
 from kernel.programs import compiled, unchecked
 
 from flowc.runtime.kernel import advance, asking, load
@@ -63,21 +63,17 @@ state two
 """
 
 
-def started(name: str) -> Play:
-    play = Play(load(compiled(name)))
-    play.opens()
-    return play
+def started(name: str) -> Playing:
+    return opened(load(compiled(name)))
 
 
-def bot(text: str) -> Play:
-    play = Play(load(unchecked(text)))
-    play.opens()
-    return play
+def bot(text: str) -> Playing:
+    return opened(load(unchecked(text)))
 
 
-def message(play: Play, text: str, *intents: str, found: tuple[Found, ...] = ()) -> MessageReceived:
+def message(play: Playing, text: str, *intents: str, found: tuple[Found, ...] = ()) -> MessageReceived:
     ranked = tuple(RankedIntent(name, 1.0) for name in intents)
-    return MessageReceived(play.moment(), "c-1", play.user, text, Understood(ranked, found))
+    return MessageReceived(play.moment(), CONVERSATION, play.user, text, Understood(ranked, found))
 
 
 def test_a_circle_without_a_wait_is_a_fault_and_the_position_stays() -> None:
@@ -103,15 +99,13 @@ def test_numbers_do_not_grow_without_bound() -> None:
 def test_the_key_of_a_command_comes_from_the_seed_alone() -> None:
     play = started("calling")
     one, same, other = (
-        advance(play.loaded, play.position, MessageReceived(Moment(START, seed), "c-1", play.user, "buy", bought()))
+        advance(
+            play.loaded, play.position, MessageReceived(Moment(START, seed), CONVERSATION, play.user, "buy", bought())
+        )
         for seed in (1, 1, 2)
     )
     assert one.commands == same.commands
     assert one.commands[0].key != other.commands[0].key
-
-
-def bought() -> Understood:
-    return Understood((RankedIntent("buy", 1.0),))
 
 
 def test_while_a_write_is_outstanding_only_its_own_result_is_taken() -> None:
@@ -129,7 +123,7 @@ def test_a_timer_of_an_older_generation_changes_nothing() -> None:
     play = started("silence")
     before = play.position
     assert before is not None
-    play.says("x", Understood())
+    says(play, "x")
     assert play.position is not None
     step = advance(play.loaded, play.position, SilenceFired(play.moment(), before.generation, 300_000))
     assert step.position == play.position
@@ -140,7 +134,7 @@ def test_a_timer_of_an_older_generation_changes_nothing() -> None:
 def test_silence_timers_are_due_from_the_last_message() -> None:
     play = started("silence")
     play.now += timedelta(minutes=2)
-    play.says("x", Understood())
+    says(play, "x")
     assert play.timers == {minutes * 60_000: play.now + timedelta(minutes=minutes) for minutes in (5, 10, 30)}
 
 
@@ -162,10 +156,9 @@ def test_the_class_is_that_of_the_state_then_of_the_flow() -> None:
     play = started("doing")
     assert play.position is not None
     assert play.position.priority == "low"
-    play.says("order", Understood((RankedIntent("order", 1.0),)))
+    says(play, "order", "order")
     assert play.position.priority == "urgent"
-    vip = Play(load(compiled("doing")), user=User("u", channel="vip"))
-    vip.opens()
+    vip = opened(load(compiled("doing")), User("u", channel="vip"))
     assert vip.position is not None
     assert vip.position.priority == "low", "rules are tried from the top"
 
@@ -201,7 +194,7 @@ def test_results_that_do_not_belong_to_the_reads_are_a_fault() -> None:
 
 def test_understanding_is_asked_for_the_intents_in_reach_and_the_slot() -> None:
     play = started("doing")
-    play.says("order", Understood((RankedIntent("order", 1.0),)))
+    says(play, "order", "order")
     asked = asking(play.loaded, play.position)
     assert (asked.flow, asked.wait) == ("desk", "start.ask.code")
     assert asked.asked is not None
@@ -216,9 +209,9 @@ def test_understanding_is_asked_for_the_intents_in_reach_and_the_slot() -> None:
 def test_one_of_several_texts_depends_on_the_seed_alone() -> None:
     said = set()
     for seed in range(20):
-        play = Play(load(compiled("varying")))
+        play = new(load(compiled("varying")))
         play.feed(MessageReceived(Moment(START, seed), "c", User("u"), "x", Understood()))
-        again = Play(load(compiled("varying")))
+        again = new(load(compiled("varying")))
         again.feed(MessageReceived(Moment(START, seed), "c", User("u"), "x", Understood()))
         assert play.replies == again.replies
         said.add(play.replies[0].text)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from kernel.playing import play
+from kernel.playing import play_script
 from kernel.programs import RULES, compiled
 
 from flowc.compiler.chats import Script, script_chats
@@ -29,4 +29,4 @@ def cases() -> list[object]:
 
 @pytest.mark.parametrize(("program", "script"), cases())
 def test_rule(program: Program, script: Script) -> None:
-    play(program, script)
+    play_script(program, script)
