@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 from kernel.playing import CONVERSATION, START, Playing, new, opened, says
 from kernel.programs import compiled, unchecked
+from msgspec import structs
 
 from flowc.runtime.kernel import advance, asking, load
 from flowc.runtime.kernel.events import (
@@ -98,11 +99,9 @@ def test_numbers_do_not_grow_without_bound() -> None:
 
 def test_the_key_of_a_command_comes_from_the_seed_alone() -> None:
     play = started("calling")
+    buy = message(play, "buy", "buy")
     one, same, other = (
-        advance(
-            play.loaded, play.position, MessageReceived(Moment(START, seed), CONVERSATION, play.user, "buy", bought())
-        )
-        for seed in (1, 1, 2)
+        advance(play.loaded, play.position, structs.replace(buy, moment=Moment(START, seed))) for seed in (1, 1, 2)
     )
     assert one.commands == same.commands
     assert one.commands[0].key != other.commands[0].key
