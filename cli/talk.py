@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from flowc.compiler.play import Playing
     from flowc.runtime import Engine
     from flowc.runtime.engine.message import Sent, Turn
-    from flowc.runtime.kernel.events import Reply
     from flowc.runtime.program import Program
     from flowc.runtime.types import Type
     from flowc.runtime.values import Value
@@ -138,7 +137,9 @@ class StubTalk:
         return self._answer()
 
     def _answer(self) -> Answer:
-        replies = tuple(simulated_reply(reply) for reply in self._playing.replies)
+        from flowc.runtime.channels.bodies import content_json
+
+        replies = tuple(content_json(reply) for reply in self._playing.replies)  # without ids: nothing is stored
         self._playing.replies.clear()
         position = self._playing.position
         state = "ended" if position is None or position.ended else "waiting"
@@ -168,18 +169,6 @@ class StubTalk:
         none: tuple[dict[str, object], ...] = ()
         for reply in none:
             yield reply
-
-
-def simulated_reply(reply: "Reply") -> dict[str, object]:
-    """A reply that has no id, because nothing was stored."""
-    body: dict[str, object] = {"text": reply.text}
-    if reply.buttons:
-        body["buttons"] = list(reply.buttons)
-    if reply.images:
-        body["images"] = list(reply.images)
-    if reply.links:
-        body["links"] = [{"label": link.label, "url": link.url} for link in reply.links]
-    return body
 
 
 def masked(value: "Value | object", type: "Type | None") -> str:

@@ -1,8 +1,9 @@
 """Turns and replies as JSON objects: the same from every face, as docs/http.md shows them."""
 
 from flowc.runtime.engine.message import Sent, Turn, Whereabouts
+from flowc.runtime.kernel.events import Reply
 
-__all__ = ["reply_json", "turn_json", "whereabouts_json"]
+__all__ = ["content_json", "reply_json", "turn_json", "whereabouts_json"]
 
 
 def turn_json(turn: Turn, conversation: str) -> dict[str, object]:
@@ -20,14 +21,19 @@ def turn_json(turn: Turn, conversation: str) -> dict[str, object]:
 
 
 def reply_json(sent: Sent) -> dict[str, object]:
-    """One reply; buttons, images and links only where there are some."""
-    body: dict[str, object] = {"id": sent.id, "text": sent.text}
-    if sent.buttons:
-        body["buttons"] = list(sent.buttons)
-    if sent.images:
-        body["images"] = list(sent.images)
-    if sent.links:
-        body["links"] = [{"label": link.label, "url": link.url} for link in sent.links]
+    """One reply with its id."""
+    return {"id": sent.id, **content_json(sent)}
+
+
+def content_json(said: Sent | Reply) -> dict[str, object]:
+    """What is said; buttons, images and links only where there are some."""
+    body: dict[str, object] = {"text": said.text}
+    if said.buttons:
+        body["buttons"] = list(said.buttons)
+    if said.images:
+        body["images"] = list(said.images)
+    if said.links:
+        body["links"] = [{"label": link.label, "url": link.url} for link in said.links]
     return body
 
 
