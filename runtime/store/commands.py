@@ -72,7 +72,7 @@ def postpone(connection: apsw.Connection, back: Postponed) -> None:
 
 def settle(connection: apsw.Connection, result: Result, holder: Holder, now_ms: int) -> Settlement:
     shard = shard_of(result.address)
-    found = standing(connection, result.address, shard)
+    found = standing(connection, result.address)
     if not isinstance(found, Standing) or found.erased:
         return Gone()
     connection.execute(

@@ -128,6 +128,7 @@ def connect_reading(path: Path, *, vfs: str | None = None) -> apsw.Connection:
     try:
         connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY, vfs=vfs)
         connection.set_busy_timeout(BUSY_MS)
+        _keep_plans(connection)
     except DISK as error:
         raise StoreUnavailable(str(error)) from error
     return connection
@@ -141,6 +142,7 @@ def discard(connection: apsw.Connection) -> None:
 
 def _prepare(connection: apsw.Connection, path: Path) -> None:
     connection.set_busy_timeout(BUSY_MS)
+    _keep_plans(connection)
     version, known = _checked_version(connection, path), migrations()
     connection.pragma("journal_mode", "wal")
     connection.pragma("synchronous", "full")
@@ -154,6 +156,12 @@ def _prepare(connection: apsw.Connection, path: Path) -> None:
             connection.execute(script)
             connection.execute(f"PRAGMA application_id = {APPLICATION}")
             connection.execute(f"PRAGMA user_version = {number}")
+
+
+def _keep_plans(connection: apsw.Connection) -> None:
+    """A statement is planned once. This SQLite has STAT4, and would plan some anew for each value that is bound: the
+    look into an empty inbox took 11.7 µs, of which 10.4 were that."""
+    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
 
 
 def _checked_version(connection: apsw.Connection, path: Path) -> int:

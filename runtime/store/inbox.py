@@ -33,8 +33,7 @@ _COLUMNS = "number, tries, hash, kind, body, digest, priority, incarnation, at_m
 
 def receive(connection: apsw.Connection, event: Incoming, holder: Holder, now_ms: int) -> Receipt:
     """Puts an event behind the others, where its id is new."""
-    shard = shard_of(event.address)
-    found = standing(connection, event.address, shard)
+    found = standing(connection, event.address)
     if isinstance(found, Standing):
         if found.erased:
             return Gone()
@@ -46,7 +45,7 @@ def receive(connection: apsw.Connection, event: Incoming, holder: Holder, now_ms
 
 def put_behind(connection: apsw.Connection, event: Incoming, holder: Holder, now_ms: int) -> Behind | InboxFull:
     """For the event of a unit whose turn cannot be, because others wait; its id is not among the recent ones."""
-    found = standing(connection, event.address, shard_of(event.address))
+    found = standing(connection, event.address)
     match _put(connection, event, holder, now_ms, found):
         case Received(number) | Known(_, int(number)):
             return Behind(number)
@@ -165,7 +164,7 @@ def remove(connection: apsw.Connection, address: Address, number: int, shard: in
 def discard(connection: apsw.Connection, address: Address, number: int) -> bool:
     """Takes an event out; its number is not used again."""
     shard = shard_of(address)
-    found = standing(connection, address, shard)
+    found = standing(connection, address)
     if isinstance(found, Standing):
         connection.execute("UPDATE conversation SET taken = max(taken, ?) WHERE place = ?", (number, found.place))
     return remove(connection, address, number, shard)

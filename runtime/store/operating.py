@@ -112,7 +112,7 @@ def census(connection: apsw.Connection) -> tuple[Census, ...]:
 def erase(connection: apsw.Connection, address: Address) -> Row | None:
     """Leaves a tombstone with incarnation and turn alone."""
     shard = shard_of(address)
-    found = standing(connection, address, shard)
+    found = standing(connection, address)
     if isinstance(found, int):
         if not connection.execute("SELECT 1 FROM inbox WHERE shard = ? AND address = ?", (shard, address)).get:
             return None

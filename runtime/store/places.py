@@ -5,18 +5,20 @@ life of any store, but must not be mixed up: the second one stands at the next f
 the way to it stays.
 """
 
+from functools import lru_cache
 from hashlib import blake2b
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import apsw
 
-from flowc.runtime.store.rows import Address
+from flowc.runtime.store.rows import Address, shard_of
 
 Columns: TypeAlias = tuple[
     Any, ...
 ]  # a row as SQLite gives it; the tables are STRICT, so the types are those of the schema
 
 _MASK = (1 << 64) - 1
+REMEMBERED: Final = 65_536  # addresses; each turn asks for its own, 0.1 µs in place of 1.1
 
 
 class Standing(NamedTuple):
@@ -38,29 +40,26 @@ class Standing(NamedTuple):
     waiting: int  # whether the inbox has anything
 
 
-# EXISTS, not `min(number)`: this SQLite has STAT4 and would plan anew for each value bound to that (13 µs).
 _STANDING = """
 SELECT place, address, incarnation, turn, at_ms, deployment, jobs, ended, erased, look_ms, journal, taken, recent,
   EXISTS (SELECT 1 FROM inbox WHERE shard = ?2 AND address = ?3)
 FROM conversation WHERE place = ?1"""
 
 
-def digest(address: Address) -> bytes:
-    return blake2b(address.encode(), digest_size=64).digest()
-
-
+@lru_cache(REMEMBERED)
 def first_place(address: Address) -> int:
     """The place where the search begins: its highest byte is the shard, kept in order as a signed number."""
-    return int.from_bytes(digest(address)[:8], "big") - (1 << 63)
+    return int.from_bytes(blake2b(address.encode(), digest_size=64).digest()[:8], "big") - (1 << 63)
 
 
 def next_place(place: int) -> int:
     return ((place + (1 << 63) + 1) & _MASK) - (1 << 63)
 
 
-def standing(connection: apsw.Connection, address: Address, shard: int) -> Standing | int:
+def standing(connection: apsw.Connection, address: Address) -> Standing | int:
     """The row of the address, or the free place where it would stand."""
     place = first_place(address)
+    shard = shard_of(address)
     while True:
         found = connection.execute(_STANDING, (place, shard, address)).fetchone()
         if found is None:

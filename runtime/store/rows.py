@@ -5,6 +5,7 @@ by the engine. What a store must know to do its work, and what an operator count
 Times are integers, milliseconds since 1970 UTC.
 """
 
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Literal, NewType
 
@@ -22,6 +23,7 @@ SHARDS = 256
 INBOX_LIMIT = 20  # messages and external events that wait in one conversation; results and timers always fit
 
 
+@lru_cache(65_536)  # each turn asks for its own, 0.1 µs in place of 1.1
 def shard_of(address: Address) -> int:
     """0 to 255: the first byte of BLAKE2b of the address. Every key of a store begins with it."""
     return blake2b(address.encode(), digest_size=64).digest()[0]

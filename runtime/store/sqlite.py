@@ -96,7 +96,7 @@ class SqliteStore:
     async def commit(self, units: Sequence[Unit]) -> Sequence[Outcome]:
         now_ms = self._clock.now_ms()
         jobs = [
-            Job(partial(_commit, unit=unit, now_ms=now_ms), unit.base.address, UNIT_BYTES + _bytes_of(unit))
+            Job(partial(commit_unit, unit=unit, now_ms=now_ms), unit.base.address, UNIT_BYTES + _bytes_of(unit))
             for unit in units
         ]
         try:
@@ -283,26 +283,22 @@ async def sqlite_store(path: Path, clock: Clock | None = None, *, vfs: str | Non
             await store.close()
 
 
-def _commit(connection: apsw.Connection, unit: Unit, now_ms: int) -> Outcome:
-    return commit_unit(connection, unit, now_ms)
-
-
 def _bytes_of(unit: Unit) -> int:
     entry = unit.entry
     bodies = len(unit.position) + len(entry.event) + len(entry.reads) + len(entry.replies) + len(entry.notes)
-    return bodies + sum(len(command.body) for command in unit.commands)
+    return bodies + sum([len(command.body) for command in unit.commands])
 
 
 def _outcome(answer: Outcome | BaseException) -> Outcome:
+    if not isinstance(answer, BaseException):
+        return answer
     match answer:
         case StoreUnavailable():
             return Unknown()
         case apsw.Error() | OverflowError():
             return Unfit(str(answer))
-        case BaseException():
-            raise answer
         case _:
-            return answer
+            raise answer
 
 
 def _answered(answer: T | BaseException) -> T:

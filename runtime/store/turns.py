@@ -14,6 +14,7 @@ from flowc.runtime.store.rows import (
     Behind,
     Committed,
     Continuing,
+    Dead,
     Direct,
     FromInbox,
     InboxEvent,
@@ -53,12 +54,15 @@ def commit_unit(connection: apsw.Connection, unit: Unit, now_ms: int) -> Outcome
     if not unit.opens and base.turn == 0:
         raise ValueError("the first turn of an address has to open it")
     shard = shard_of(base.address)
-    found = standing(connection, base.address, shard)
+    found = standing(connection, base.address)
     retired = _retired(connection, unit, found, shard)
-    taken = _refused(connection, unit, found, retired, shard) or _source(connection, unit, found, shard, now_ms)
+    recent = Recent() if isinstance(found, int) else Recent(found.recent)
+    taken = _refused(connection, unit, found, retired, shard) or _source(connection, unit, found, recent, now_ms)
     if not isinstance(taken, Taken):
         return taken
-    return _write(connection, unit, found, retired, taken, shard, now_ms)
+    if taken.hash is not None:
+        recent = recent.adding(taken.hash, unit.incarnation, unit.turn, now_ms)
+    return _write(connection, unit, found, retired, taken, recent, now_ms)
 
 
 def _retired(connection: apsw.Connection, unit: Unit, found: Standing | int, shard: int) -> Retired | None:
@@ -98,12 +102,11 @@ def _refused(
 
 
 def _source(
-    connection: apsw.Connection, unit: Unit, found: Standing | int, shard: int, now_ms: int
+    connection: apsw.Connection, unit: Unit, found: Standing | int, recent: Recent, now_ms: int
 ) -> Taken | Lost | Behind | InboxFull:
-    address = unit.base.address
+    address, shard = unit.base.address, shard_of(unit.base.address)
     match unit.source:
         case Direct(event, awaited):
-            recent = Recent() if isinstance(found, int) else Recent(found.recent)
             if event.kind in REMEMBERED and recent.find(event.hash) is not None:
                 return Lost("known")
             waits = inbox.has_any(connection, address, shard) if isinstance(found, int) else found.waiting
@@ -131,18 +134,14 @@ def _write(
     found: Standing | int,
     retired: Retired | None,
     taken: Taken,
-    shard: int,
+    recent: Recent,
     now_ms: int,
 ) -> Committed:
     base, at_ms = unit.base, max(unit.base.at_ms, unit.entry.now_ms)
-    recent = base.recent
-    if isinstance(found, Standing):
-        recent = Recent(found.recent)
-    if taken.hash is not None:
-        recent = recent.adding(taken.hash, unit.incarnation, unit.turn, now_ms)
+    shard = shard_of(base.address)
     previous = 0 if isinstance(found, int) else found.journal
     last = _journal(connection, unit, previous, taken.digest, at_ms)
-    due_ms = min((timer.due_ms for timer in unit.timers), default=0)
+    due_ms = min([timer.due_ms for timer in unit.timers]) if unit.timers else 0
     look_ms = 0 if isinstance(found, int) or unit.opens else (retired.look_ms if retired else found.look_ms)
     if due_ms and not 0 < look_ms <= due_ms:
         look_ms = due_ms
@@ -164,11 +163,13 @@ def _write(
             (last, numbers, recent.packed, found.place),
         )
         home = found.place
-    _commands(connection, unit, home, shard, now_ms)
-    _dead(connection, unit, shard, at_ms)
+    if unit.commands or unit.settles is not None:
+        _commands(connection, unit, home, shard, now_ms)
+    if unit.dead is not None:
+        _dead(connection, unit, unit.dead, shard, at_ms)
     sends = unit.pushes and outgoing.push(connection, base.address, shard, previous, unit.holder, now_ms)
-    waits = True if isinstance(found, int) else found.waiting
-    return Committed(row, _next(connection, unit, taken, shard, now_ms) if waits else None, sends)
+    following = _next(connection, unit, taken, shard, now_ms) if _may_wait(unit, found) else None
+    return Committed(row, following, sends)
 
 
 def _row(unit: Unit, at_ms: int, recent: Recent) -> Row:
@@ -332,23 +333,20 @@ def _commands(connection: apsw.Connection, unit: Unit, home: int, shard: int, no
         )
 
 
-def _dead(connection: apsw.Connection, unit: Unit, shard: int, at_ms: int) -> None:
-    if (dead := unit.dead) is not None:
-        connection.execute(
-            "INSERT INTO dead (shard, address, incarnation, turn, at_ms, kind, tries, reason, body) "
-            "VALUES (?,?,?,?,?,?,?,?,?)",
-            (
-                shard,
-                unit.base.address,
-                unit.incarnation,
-                unit.turn,
-                at_ms,
-                dead.kind,
-                dead.tries,
-                dead.reason,
-                dead.body,
-            ),
-        )
+def _dead(connection: apsw.Connection, unit: Unit, dead: Dead, shard: int, at_ms: int) -> None:
+    key = (shard, unit.base.address, unit.incarnation, unit.turn)
+    connection.execute(
+        "INSERT INTO dead (shard, address, incarnation, turn, at_ms, kind, tries, reason, body) "
+        "VALUES (?,?,?,?,?,?,?,?,?)",
+        (*key, at_ms, dead.kind, dead.tries, dead.reason, dead.body),
+    )
+
+
+def _may_wait(unit: Unit, found: Standing | int) -> bool:
+    """Whether there may be something in the inbox: a turn that came past it has found it empty."""
+    if isinstance(found, int):
+        return not isinstance(unit.source, Direct) or unit.source.awaited
+    return bool(found.waiting)
 
 
 def _next(connection: apsw.Connection, unit: Unit, taken: Taken, shard: int, now_ms: int) -> InboxEvent | None:
