@@ -146,7 +146,8 @@ def uncovered(match: Match, of: FlowType) -> tuple[str, ...]:
         case Unknown():
             return ()
         case Choice(values):
-            missing = [f'"{value}"' for value in values if ("text", value) not in taken]
+            meant = {nearest(str(value), values) for kind, value in taken if kind == "text" and value not in values}
+            missing = [f'"{value}"' for value in values if ("text", value) not in taken and value not in meant]
         case Basic("boolean"):
             missing = [word for word, value in (("true", True), ("false", False)) if ("boolean", value) not in taken]
         case _:

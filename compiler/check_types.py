@@ -255,11 +255,12 @@ class Walk:
                 assert_never(statement)
 
     def _goto(self, state: Name, by: Goto | Resume, facts: int) -> int:
-        if facts != NOWHERE and state.text in self.names.states:
+        target = self.names.state_meant(state.text)
+        if facts != NOWHERE and target is not None:
             if isinstance(self._region, Defer):
                 facts &= self.waits
-            self.edges.setdefault(state.text, {})[self._region, by] = facts
-            self._reach(state.text, facts)
+            self.edges.setdefault(target, {})[self._region, by] = facts
+            self._reach(target, facts)
         return NOWHERE
 
     def _resume(self, resume: Resume, facts: int) -> int:

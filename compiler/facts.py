@@ -115,6 +115,8 @@ class Facts:
                 certain = all(isinstance(item, LITERALS) for item in items)
                 there = self._there(left) if certain else 0
                 return (there, 0) if operator == "in" else (0, there)
+            case Reference() | FieldAccess():
+                return self._there(condition), 0
             case _:
                 return 0, 0
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple, assert_never
 
 from flowc.compiler.groups import Group, grouped
 from flowc.compiler.model import FlowModel, Model
-from flowc.compiler.suggest import nearest
+from flowc.compiler.suggest import meant
 from flowc.compiler.walk import Block, leaves
 from flowc.dsl.nodes import (
     Arm,
@@ -411,13 +411,8 @@ class _Builder:
             self._edge(handoff, Place("handoff"), "exit")
 
     def _goto(self, source: Goto | Resume, state: str, kind: EdgeKind) -> None:
-        target = self._flow.states.get(state) or self._meant(state)
+        target = self._flow.states.get(state) or meant(state, self._flow.states)
         self._edge(source, target or Place("lost"), kind if target else "exit")
-
-    def _meant(self, misspelled: str) -> StateDeclaration | None:
-        """The state that was surely meant, so that a spelling mistake is not also a hole in the graph."""
-        near = nearest(misspelled, self._flow.states)
-        return None if near is None else self._flow.states[near]
 
     def _reject(self, reject: Reject) -> None:
         ask = self._asks.get(reject.slot.text)

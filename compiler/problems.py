@@ -31,6 +31,8 @@ FOLLOW_LOST_STATES: Final = frozenset(["FLW401", "FLW404", "FLW409", "FLW502"])
 # A misspelled arm leaves open what it was meant for.
 MISSPELLED_ARMS: Final = frozenset(["FLW203", "FLW603"])
 OPEN_OUTCOMES: Final = frozenset(["FLW601", "FLW602"])
+# A misspelled name in an `ask` or a condition leaves a value in doubt.
+DOUBTS: Final = frozenset(["FLW304", "FLW305"])
 # What proves nothing in a file with one of these: the name that reads an answer may be the one that is not understood,
 # and of two declarations of a name the other one may be what is asked for.
 FOLLOWS: Final = {"FLW506": frozenset(["FLW108", "FLW203"]), "FLW507": frozenset(["FLW207"])}
@@ -80,13 +82,28 @@ class Problems:
             and not any((cause, each.span.path) in at for cause in FOLLOWS.get(each.code.id, ()))
             and not (each.code.id in OPEN_OUTCOMES and any(_leaves_open(arm, each) for arm in arms))
         ]
+        unresolved = {each.span: each.code for each in self.found if each.code in UNRESOLVED}
+        names = [each for each in self.found if each.code is UNKNOWN_NAME and each.edits]
+        kept = [
+            each
+            for each in (*self.found, *kept)
+            if unresolved.get(each.span, each.code) is each.code
+            and not (each.code.id in DOUBTS and any(self._shows(name, each) for name in names))
+        ]
         once: dict[tuple[object, ...], Diagnostic] = {}
-        for each in sort((*project.problems, *self.found, *kept)):
+        for each in sort((*project.problems, *kept)):
             missing = each.code in UNRESOLVED and not each.edits
             once.setdefault(
                 (each.code.id, each.span.path, each.message) if missing else (each.code.id, each.span), each
             )
         return with_severities(sort(once.values()), self.sources, project.settings)
+
+    def _shows(self, name: Diagnostic, doubt: Diagnostic) -> bool:
+        """Whether the misspelled `name` was meant to give, or to show, the value that `doubt` misses further down."""
+        if name.span.path != doubt.span.path or name.span.start > doubt.span.start:
+            return False
+        doubted = self.sources[doubt.span.path].text[doubt.span.start : doubt.span.end].split(".")
+        return any(edit.replacement in doubted for edit in name.edits)
 
 
 def _leaves_open(arm: Diagnostic, outcome: Diagnostic) -> bool:

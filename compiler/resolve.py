@@ -17,9 +17,10 @@ from flowc.compiler.declare import (
     Scope,
     duplicate_wait,
 )
-from flowc.compiler.model import OperationModel, SlotModel
+from flowc.compiler.model import OperationModel, ServiceModel, SlotModel
 from flowc.compiler.resolved import Assignment, FlowNames, Locals, Resolved
 from flowc.compiler.signatures import Signatures
+from flowc.compiler.suggest import meant, nearest
 from flowc.compiler.types import FlowType
 from flowc.compiler.unresolved import (
     missing_question,
@@ -276,35 +277,43 @@ class Resolver:
         name = do.flow.text
         self._wait("do", name, do.flow.span, inside)
         scope = self.names.scope
+        if name not in scope.flows and name not in scope.lost:
+            self.report(unknown_flow(do.flow, scope))
+            name = nearest(name, scope.flows) or name
         if name in scope.flows:
             self.resolved.called[do] = name
             self.resolved.use(scope.path, name, (scope.path, name))
         else:
             self.resolved.unknown.add(do)
-            if name not in scope.lost:
-                self.report(unknown_flow(do.flow, scope))
         if do.target is not None:
             self._assigned(do.target, do, inside)
         self.names.dos.append(do)
         self._arms(do.arms, inside, "do")
 
     def _operation(self, call: Call | Defer) -> OperationModel | None:
-        service = self.names.services.get(call.service.text)
-        if service is None:
-            self.resolved.unknown.add(call)
-            if call.service.text not in self.names.scope.lost:
-                self.report(unknown_service(call.service, self.names.services))
-            return None
-        self._use(call.service, service.declaration)
-        operation = service.operations.get(call.operation.text)
+        """The operation that `call` names, or the one it is a misspelling of."""
+        service, operation = self._service(call.service), None
+        if service is not None:
+            operation = service.operations.get(call.operation.text)
+            lost = self.declarations.scopes[service.declaration.span.path].lost
+            if operation is None and call.operation.text not in lost:
+                self.report(unknown_operation(call.operation, service))
+                operation = meant(call.operation.text, service.operations)
         if operation is None:
             self.resolved.unknown.add(call)
-            if call.operation.text not in self.declarations.scopes[service.declaration.span.path].lost:
-                self.report(unknown_operation(call.operation, service))
             return None
         self.resolved.used.add(operation.declaration)
         self.resolved.operations[call] = operation
         return operation
+
+    def _service(self, name: Name) -> ServiceModel | None:
+        service = self.names.services.get(name.text)
+        if service is None and name.text not in self.names.scope.lost:
+            self.report(unknown_service(name, self.names.services))
+            service = meant(name.text, self.names.services)
+        if service is not None:
+            self._use(name, service.declaration)
+        return service
 
     # ------------------------------------------------------------------------------------------------------ names
 

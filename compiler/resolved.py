@@ -7,6 +7,7 @@ from flowc.compiler.declare import (
     Scope,
 )
 from flowc.compiler.model import OperationModel, PatternKind, ServiceModel, SlotModel
+from flowc.compiler.suggest import nearest
 from flowc.compiler.types import FlowType
 from flowc.dsl.nodes import (
     Arm,
@@ -56,6 +57,10 @@ class FlowNames:
     @property
     def states(self) -> Mapping[str, StateDeclaration]:
         return self.scope.own.states
+
+    def state_meant(self, name: str) -> str | None:
+        """The state `name`, or the one that it is a misspelling of: what is wrong there is found in the same run."""
+        return name if name in self.states else nearest(name, self.states)
 
 
 @dataclass(slots=True)

@@ -265,7 +265,10 @@ class Passage:
         line = self.line if self.line is not None else self.index
         taken = self.tokens[line : self.index]
         before = self.machine.states[: self.base]
-        self.settle(repair(self.machine, before, taken, self.rest_of_line()))
+        rest = self.rest_of_line()
+        after = self.index + len(rest)
+        opens = after < self.end and self.tokens[after].type == "_INDENT"
+        self.settle(repair(self.machine, before, taken, rest, opens=opens))
 
     def rest_of_line(self) -> Sequence[Token]:
         return self.tokens[self.index : self.line_end(self.index) + 1]

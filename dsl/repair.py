@@ -11,6 +11,7 @@ from typing import Final
 
 from flowc.dsl import tokens as words
 from flowc.dsl.diagnostic import Diagnostic, Edit, Label
+from flowc.dsl.lexemes import METHODS
 from flowc.dsl.literals import BAD_LITERAL, UNIT_WORDS
 from flowc.dsl.machine import Machine
 from flowc.dsl.mistakes import MISPLACED, RESERVED_NAME, UNEXPECTED, UNKNOWN_STATEMENT, nearest
@@ -27,9 +28,9 @@ NAMES: Final = frozenset(("NAME", "TYPE_NAME", "MIXED_NAME", "METHOD"))
 LITERALS: Final = (
     "DURATION", "RATE", "PERCENT", "VERSION", "INTEGER", "NUMBER", "DATETIME", "DATE", "TIME",
 )  # fmt: skip
-# Signs and words that are easily left out, as they are written.
+# Signs and words that are easily left out, as they are written, the likelier ones first.
 LEFT_OUT: Final = {
-    "COLON": ":", "COMMA": ",", "DOT": ".", "ASSIGN": " =", "ARROW": " ->", "RPAR": ")", "RSQB": "]", "RBRACE": "}",
+    "COLON": ":", "ARROW": " ->", "COMMA": ",", "DOT": ".", "ASSIGN": " =", "RPAR": ")", "RSQB": "]", "RBRACE": "}",
     **{word.upper(): f" {word}" for word in word_set("from of to via within for as then up at is else")},
 }  # fmt: skip
 # What is easily written for another sign.
@@ -65,13 +66,16 @@ def first_word(machine: Machine, states: Sequence[int], line: Sequence[Token], t
     return Repair(unexpected(token, accepts, token.span), None)
 
 
-def repair(machine: Machine, states: Sequence[int], taken: Sequence[Token], rest: Sequence[Token]) -> Repair:
-    """The repair of a line of which `taken` fits above `states` and the first token of `rest` does not."""
+def repair(
+    machine: Machine, states: Sequence[int], taken: Sequence[Token], rest: Sequence[Token], *, opens: bool
+) -> Repair:
+    """The repair of a line of which `taken` fits above `states` and the first token of `rest` does not; it `opens` a
+    block where the next line is deeper."""
     before = machine.trial(states, (token.type for token in taken))
     if before is None or not rest:
         return Repair(None, None)
     accepts = machine.accepts(before)
-    attempt = Attempt(machine, states, before, tuple(taken), tuple(rest), accepts)
+    attempt = Attempt(machine, states, before, tuple(taken), tuple(rest), accepts, opens)
     if misspelt := attempt.misspelt_first():
         return misspelt
     for choice in (attempt.literal, attempt.name, attempt.misspelt, attempt.sign, attempt.spare):
@@ -90,6 +94,7 @@ class Attempt:
     taken: tuple[Token, ...]
     rest: tuple[Token, ...]
     accepts: frozenset[str]
+    opens: bool
 
     @property
     def token(self) -> Token:
@@ -242,7 +247,7 @@ class Attempt:
                 yield (arrow, *rest[2:]), (Edit(arrow.span, "->"),), "`->`"
         for kind, written in LEFT_OUT.items():
             meant = Token(kind, written.strip(), gap)
-            if kind in self.accepts and self.fits(meant, *rest):
+            if kind in self.accepts and self.fits(meant, *rest) and not (kind == "ARROW" and self.opens):
                 yield (meant, *rest), (Edit(gap, written),), f"`{written.strip()}`"
         if "LPAR" in self.accepts:
             pair = (Token("LPAR", "(", gap), Token("RPAR", ")", gap))
@@ -301,6 +306,8 @@ def unknown_word(machine: Machine, states: Sequence[int], line: Sequence[Token],
     """A line that begins with no keyword."""
     token = line[0]
     here = [kind.lower() for kind in accepts if kind.lower() in KEYWORDS]
+    if "METHOD" in accepts and (method := nearest(token.text, METHODS)):
+        return Repair(unknown(token, method), (token._replace(type="METHOD", text=method), *line[1:]))
     near = nearest(token.text, here) or nearest(token.text.lower(), here)
     if near is not None:
         meant = (token._replace(type=near.upper()), *line[1:])

@@ -12,7 +12,7 @@ from flowc.compiler.rules.places import head
 from flowc.compiler.rules.turn import NOTHING, Key, onward
 from flowc.compiler.suggest import nearest
 from flowc.dsl.diagnostic import Code, Diagnostic, Label, Severity
-from flowc.dsl.nodes import Arm, Listen, Say, Text
+from flowc.dsl.nodes import Arm, Listen, NamePattern, Say, Text
 
 __all__ = ["BUTTON_WITHOUT_ARM", "button_without_arm"]
 
@@ -74,7 +74,7 @@ def _ununderstood(
     meant = examples.of(button.plain)
     for wait in _waits_behind(say, graph):
         handled = _intents_of(wait.arms, model) | general
-        if meant.isdisjoint(handled):
+        if meant.isdisjoint(handled) and not _has_unknown(wait.arms + graph.flow.anywhere, model):
             yield not_understood(button, wait, meant, handled, examples)
             return
 
@@ -93,6 +93,12 @@ def _waits_behind(say: Say, graph: FlowGraph) -> Iterator[Listen]:
 
 def _intents_of(arms: tuple[Arm, ...], model: Model) -> frozenset[str]:
     return frozenset(pattern.name.text for arm in arms for pattern in names(arm, model, "intent"))
+
+
+def _has_unknown(arms: tuple[Arm, ...], model: Model) -> bool:
+    """Whether an arm is for a name that is not known, which may be meant for anything."""
+    patterns = (pattern for arm in arms for pattern in arm.patterns)
+    return any(isinstance(pattern, NamePattern) and pattern not in model.patterns for pattern in patterns)
 
 
 def _handled_by_callers(model: Model, graphs: Graphs) -> dict[str, frozenset[str]]:
