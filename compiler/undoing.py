@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from flowc.compiler.resolve import Assignment, Resolved
 from flowc.compiler.sight import At
-from flowc.compiler.statements import statements_of
 from flowc.compiler.types import UNKNOWN, FlowType, is_optional
+from flowc.compiler.walk import statements_in
 from flowc.dsl.nodes import Arm, Call, Clear, Do, Expression, Name, Resume, Set, Statement
 from flowc.dsl.source import Span
 
@@ -55,6 +55,6 @@ def undone(
 
 def _resuming(arms: Iterable[Arm]) -> Iterator[Statement]:
     for arm in arms:
-        statements = tuple(statements_of(arm.body))
+        statements = tuple(statements_in(arm.body))
         if any(isinstance(each, Resume) for each in statements):
             yield from statements
