@@ -10,7 +10,7 @@ import cProfile
 import pstats
 import random
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -29,14 +29,14 @@ from flowc.runtime.services.calls import Services
 from flowc.runtime.services.port import AttemptRequest, Call, LoopClock
 from flowc.runtime.understanding.port import Heard
 from flowc.runtime.understanding.rules import Rules
-from flowc.runtime.values import decode, encode
+from flowc.runtime.values import Value, decode, encode
 
 ROOT = Path(__file__).parent.parent
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 MOMENT = Moment(NOW, 1234567890123)
 USER = User("u-1", name="Ada", locale="en-GB")
-ORDER = {"id": "AB123456", "status": "shipped", "eta": date(2026, 12, 1)}
-CUSTOMER = {"id": "c", "name": "Ada", "tier": "gold"}
+ORDER: Value = {"id": "AB123456", "status": "shipped", "eta": date(2026, 12, 1)}
+CUSTOMER: Value = {"id": "c", "name": "Ada", "tier": "gold"}
 RESULTS = (Succeeded(ORDER), Succeeded(CUSTOMER))
 ANSWERS = {"get": ORDER, "customer": CUSTOMER}
 RUNS, TIMES = 5, 4_000
@@ -48,7 +48,7 @@ class Instant:
     """A backend that answers at once."""
 
     @asynccontextmanager
-    async def opened(self):  # type: ignore[no-untyped-def]  # nothing is opened
+    async def opened(self) -> AsyncIterator[None]:
         yield
 
     async def attempt(self, request: AttemptRequest) -> RawAnswer:
@@ -69,7 +69,7 @@ def parts(program: Program) -> dict[str, Part]:
         step = advance(loaded, position, said(position, text))
         if step.reads:
             step = advance(loaded, step.position, ReadsDone(MOMENT, RESULTS))
-        assert step.position is not None and step.fault is None
+        assert step.position is not None, step.fault
         return step.position
 
     number = after(None, "where is my order")
@@ -145,9 +145,7 @@ def limitless(program: Program) -> Program:
 
 async def reads(program: Program, profiled_part: str) -> dict[str, float]:
     """Reads through the policies, awaited here and as tasks at the same time."""
-    services = Services(
-        program, {name: Instant() for name in program.services}, clock=LoopClock(), draw=random.random
-    )
+    services = Services(program, {name: Instant() for name in program.services}, clock=LoopClock(), draw=random.random)
     order = Call("orders", "get", {"id": "AB123456"})
     customer = Call("crm", "customer", {"id": "c"})
 

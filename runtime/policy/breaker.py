@@ -10,6 +10,8 @@ there. The window is kept in seconds, not in calls, so its memory is bounded at 
 from collections import deque
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from flowc.runtime.policy.verdict import Health
 
 WINDOW_S = 30
@@ -17,8 +19,7 @@ IN_A_ROW = 5
 LONGEST_OPEN_S = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Pass:
+class Pass(Struct, frozen=True):
     """A call that was let through. Given back exactly once, with what it said about the backend."""
 
     period: int

@@ -38,6 +38,8 @@ class Budget:
 
     def _fill(self, now: float) -> None:
         second = int(now)
+        if second == self._filled_to:
+            return
         begin = second - KEPT_S if self._filled_to is None else max(self._filled_to, second - KEPT_S)
         self._credit.extend([float(each), PER_SECOND] for each in range(begin + 1, second + 1))
         self._filled_to = max(second, self._filled_to or second)

@@ -8,12 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import anyio
+from msgspec import Struct
 
 from flowc.runtime.kernel.events import CallFailure
 from flowc.runtime.policy import verdict
 from flowc.runtime.policy.breaker import Breaker, Pass
 from flowc.runtime.policy.budget import Budget
-from flowc.runtime.policy.bulkhead import Bulkhead
+from flowc.runtime.policy.bulkhead import Bulkhead, Ticket
 from flowc.runtime.policy.cache import AnswerCache
 from flowc.runtime.policy.deadline import no_time, spare_s
 from flowc.runtime.policy.limiter import Limiter, UserLimiter
@@ -23,8 +24,7 @@ from flowc.runtime.program import PriorityClass, Service
 from flowc.runtime.services.port import Adapter, AttemptRequest, Clock, Seen, Watch
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(Struct, frozen=True):
     """Under what an attempt is made. `longest_wait_s`: for the rate limit; what would wait longer is held."""
 
     deadline_at: float
@@ -86,21 +86,27 @@ class Backend:
         return raw
 
     async def _limited(self, request: AttemptRequest, terms: Terms, timer: "_Timer", admitted: Pass) -> RawAnswer:
-        if held := await self._wait_for_limits(request, terms):
+        has_limits = self.limiter is not None or self.users is not None
+        if has_limits and (held := await self._wait_for_limits(request, terms)):
             return held
-        moved = anyio.Event()
-        ticket = self.bulkhead.enter(terms.priority, moved.set)
+        ticket = self.bulkhead.enter(terms.priority, _wake_nobody)
         if ticket is None:
             return Held("overloaded", f"{self.bulkhead.places} calls are running and as many wait")
         try:
             if ticket.place == "waiting":
-                with self.clock.timeout(spare_s(self.clock.now(), terms.deadline_at, request.timeout_s)):
-                    await moved.wait()
+                await self._wait_for_place(ticket, request, terms)
             if ticket.place == "waiting":
                 return Held("overloaded", "no place in time")
             return await self._send(request, terms, timer, admitted)
         finally:
             self.bulkhead.leave(ticket)
+
+    async def _wait_for_place(self, ticket: Ticket, request: AttemptRequest, terms: Terms) -> None:
+        """Until the ticket is `in`, or no attempt could end in time any more."""
+        moved = anyio.Event()
+        ticket.wake = moved.set
+        with self.clock.timeout(spare_s(self.clock.now(), terms.deadline_at, request.timeout_s)):
+            await moved.wait()
 
     async def _wait_for_limits(self, request: AttemptRequest, terms: Terms) -> Held | None:
         """The user's bucket first: it is booked at the time at which the service's lets the call go."""
@@ -139,18 +145,15 @@ class Backend:
         timer.sent(now)
         raw: RawAnswer = TimedOut(f"no answer within {request.timeout_s:g} s")
         with self.clock.timeout(request.timeout_s) as scope:
-            raw = await self._ask(request)
+            try:
+                raw = await self.adapter.attempt(request)
+            except Exception as error:  # noqa: BLE001 - whatever an adapter raises, the attempt may have been done
+                raw = Broken(f"the adapter raised {type(error).__name__}")
         if not scope.cancelled_caught:
             return raw
         if not request.wire.is_sent:
             return NotSent(f"no connection within {request.timeout_s:g} s")
         return request.wire.known or raw
-
-    async def _ask(self, request: AttemptRequest) -> RawAnswer:
-        try:
-            return await self.adapter.attempt(request)
-        except Exception as error:  # noqa: BLE001 - whatever an adapter raises, the attempt may have been done
-            return Broken(f"the adapter raised {type(error).__name__}")
 
     def _seen(self, request: AttemptRequest, raw: RawAnswer, timer: "_Timer") -> Seen:
         is_read = request.operation.kind == "read"
@@ -166,6 +169,10 @@ class Backend:
             took_s=timer.took_s(),
             message="" if failure is None else failure.message,
         )
+
+
+def _wake_nobody() -> None:
+    """For a call that has a place at once, as most have."""
 
 
 class _Timer:

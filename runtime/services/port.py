@@ -7,15 +7,16 @@ around it.
 
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
-import anyio
+from msgspec import Struct, field
 
 from flowc.runtime.errors import FlowcError
 from flowc.runtime.kernel.events import CallResult
 from flowc.runtime.policy.verdict import RawAnswer
 from flowc.runtime.program import Operation, PriorityClass
+from flowc.runtime.services.loop import LoopClock
 from flowc.runtime.values import Value
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "LoopClock",
     "Misconfigured",
     "Seen",
+    "TimeScope",
     "Watch",
     "Wire",
 ]
@@ -49,8 +51,7 @@ class Wire:
     known: RawAnswer | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptRequest:
+class AttemptRequest(Struct, frozen=True):
     """One attempt. `key` is the same for every attempt of a write; `number` counts from 1; `user` is set where the
     channel proved it."""
 
@@ -90,8 +91,7 @@ class Misconfigured(FlowcError):  # noqa: N818 - named like the other leaves, fo
 # ------------------------------------------------------------------------------------------------ the engine's side
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """A call to make now. `deadline` is the turn's, in the clock's seconds; the operation's `within` holds beside it.
     `user` is given only where the channel proves the user: a limit `per user` counts by it."""
 
@@ -133,8 +133,7 @@ class Later:
     paused: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """One attempt as it ended, for metrics, traces and `why`. `outcome` is `ok` or a kind, as if it were the last
     attempt. `sent` is False for what we refused ourselves. `queued_s` it waited for the limit and a place."""
 
@@ -165,6 +164,13 @@ class Caller(Protocol):
 # ------------------------------------------------------------------------------------------------------- the clock
 
 
+class TimeScope(Protocol):
+    """A block whose time ends."""
+
+    @property
+    def cancelled_caught(self) -> bool: ...
+
+
 class Clock(Protocol):
     """Seconds that only grow, and waiting for them. A simulator gives its own."""
 
@@ -172,19 +178,6 @@ class Clock(Protocol):
 
     async def sleep(self, seconds: float) -> None: ...
 
-    def timeout(self, seconds: float) -> AbstractContextManager[anyio.CancelScope]:
+    def timeout(self, seconds: float) -> AbstractContextManager[TimeScope]:
         """Cancels its block after `seconds`; the scope's `cancelled_caught` says that it did."""
         ...
-
-
-class LoopClock:
-    """The event loop's own clock."""
-
-    def now(self) -> float:
-        return anyio.current_time()
-
-    async def sleep(self, seconds: float) -> None:
-        await anyio.sleep(seconds)
-
-    def timeout(self, seconds: float) -> AbstractContextManager[anyio.CancelScope]:
-        return anyio.move_on_after(seconds)
