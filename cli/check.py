@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from flowc.compiler.compile import Outcome
     from flowc.compiler.project import Project
     from flowc.dsl.diagnostic import Diagnostic
-    from flowc.dsl.source import SourceFile, Span
+    from flowc.dsl.source import SourceFile
 
 __all__ = ["Format", "check", "findings_in", "findings_of", "has_errors", "report"]
 
@@ -127,9 +127,10 @@ def relocated(diagnostic: "Diagnostic", prefix: str) -> "Diagnostic":
     """The finding with its places as they are shown."""
     if not prefix:
         return diagnostic
+    from flowc.dsl.source import Span
 
-    def moved(span: "Span") -> "Span":
-        return replace(span, path=located(span.path, prefix))
+    def moved(span: Span) -> Span:
+        return Span(located(span.path, prefix), span.start, span.end)
 
     return replace(
         diagnostic,

@@ -68,26 +68,27 @@ class Machine:
         kind = fitting(actions[states[-1]], token.type)
         if kind is None:
             return False
-        while True:
-            action = actions[states[-1]].get(kind)
-            if action.__class__ is int:
-                states.append(action)
-                values.append(token)
-                return True
-            if action is None:
-                return False
+        action = actions[states[-1]][kind]
+        while action.__class__ is not int:
             self.reduce(action)  # type: ignore[arg-type]  # neither a state nor None
+            following = actions[states[-1]].get(kind)
+            if following is None:
+                return False
+            action = following
+        states.append(action)
+        values.append(token)
+        return True
 
     def reduce(self, action: Reduction) -> None:
+        states, values = self.states, self.values
         size, origin, rule = action
         if size:
-            parts = self.values[-size:]
-            del self.states[-size:]
-            del self.values[-size:]
+            parts = values[-size:]
+            del states[-size:], values[-size:]
         else:
             parts = []
-        self.values.append(self.callbacks[rule](parts))
-        self.states.append(self.actions[self.states[-1]][origin])  # type: ignore[arg-type]  # behind a rule is a state
+        values.append(self.callbacks[rule](parts))
+        states.append(self.actions[states[-1]][origin])  # type: ignore[arg-type]  # behind a rule is a state
 
     def finish(self) -> bool:
         """Reduces to the start symbol at the end of the tokens; False when more is wanted."""

@@ -4,13 +4,14 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import Final
 
+from msgspec import Struct
+
 __all__ = ["Place", "SourceFile", "Span"]
 
 NEWLINE: Final = "\n"
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Struct, frozen=True, gc=False):
     """The half-open range `start..end` of character offsets in the file at `path`."""
 
     path: str
