@@ -86,6 +86,8 @@ def run(
     terminal: Terminal,
 ) -> None:
     """Run the engine and its server until it is told to stop."""
+    import asyncio
+
     import anyio
 
     from flowc.runtime import Engine
@@ -94,7 +96,8 @@ def run(
     from flowc.runtime.channels.tokens import Tokens
     from flowc.runtime.telemetry import log_to
 
-    where = "http://{}:{}".format(*listening.getsockname()[:2])
+    host, port = listening.getsockname()[:2]
+    where = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     def started() -> None:
         terminal.note(f"{program.bot} {program.version} ({environment.name}) on {where}, Ctrl-C ends")
@@ -102,7 +105,9 @@ def run(
     async def main() -> None:
         log = log_to(sys.stderr, json=not sys.stderr.isatty(), least="warning" if terminal.quiet else "info")
         async with Engine.open(program, environment, log=log) as engine:
-            await serve_app(http_app(engine, program, Tokens(tokens)), listening, started)
+            closing = asyncio.Event()
+            app = http_app(engine, program, Tokens(tokens), closing)
+            await serve_app(app, listening, started, closing.set)
 
     with listening:
         anyio.run(main, backend_options={"use_uvloop": True})

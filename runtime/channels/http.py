@@ -5,13 +5,16 @@ here but who may ask and whether a request can be read. Errors are RFC 9457 prob
 away cancels nothing: the engine's turns run in its own tasks.
 """
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from importlib.resources import files
 from typing import Final
 
 import msgspec
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
@@ -29,7 +32,7 @@ from flowc.runtime.channels.requests import (
     valid_id,
 )
 from flowc.runtime.channels.tokens import Caller, Role, Tokens
-from flowc.runtime.engine.errors import Malformed, Refusal, TooBusy, TooLong, Unavailable
+from flowc.runtime.engine.errors import Malformed, NotFound, Refusal, TooBusy, TooLong, Unavailable, nobody
 from flowc.runtime.engine.message import Accepted, Message, Sent, Turn
 from flowc.runtime.kernel.events import User
 from flowc.runtime.program import Program
@@ -38,6 +41,7 @@ from flowc.runtime.values import Shapes
 __all__ = ["http_app"]
 
 MAX_BODY: Final = 64 * 1024
+PING_S: Final = 15.0  # a silent stream is closed by proxies, and one whose client vanished has to be found out
 REPLY_ID: Final = re.compile(r"[0-9]{1,12}\.[0-9]{1,12}\.[0-9]{1,6}")
 JSON: Final = "application/json"
 PROBLEM: Final = "application/problem+json"
@@ -50,6 +54,7 @@ TITLES: Final = {
     413: "too long",
     422: "not understood",
     429: "too busy",
+    500: "a mistake of ours",
     503: "unavailable",
 }
 
@@ -57,9 +62,9 @@ Act = Callable[[Request, Caller], Awaitable[Response]]
 _encode = msgspec.json.Encoder().encode
 
 
-def http_app(engine: Engine, program: Program, tokens: Tokens) -> Starlette:
-    """The ASGI application over a running engine of `program`."""
-    face = Face(engine, program, tokens)
+def http_app(engine: Engine, program: Program, tokens: Tokens, closing: asyncio.Event | None = None) -> Starlette:
+    """The ASGI application over a running engine of `program`. Once `closing` is set the streams end."""
+    face = Face(engine, program, tokens, closing or asyncio.Event())
     conversation = "/v1/conversations/{id}"
     return Starlette(
         routes=[
@@ -73,15 +78,16 @@ def http_app(engine: Engine, program: Program, tokens: Tokens) -> Starlette:
             Route("/healthz", healthy, methods=["GET"]),
             Route("/readyz", face.ready, methods=["GET"]),
         ],
-        exception_handlers={404: no_route, 405: wrong_method},
+        exception_handlers={404: no_route, 405: wrong_method, 500: mistake},
     )
 
 
 class Face:
     """The routes over one engine."""
 
-    def __init__(self, engine: Engine, program: Program, tokens: Tokens) -> None:
+    def __init__(self, engine: Engine, program: Program, tokens: Tokens, closing: asyncio.Event) -> None:
         self._engine = engine
+        self._closing = closing
         self._tokens = tokens
         self._declared = program.user_fields
         self._shapes = Shapes(program.records, program.zone, program.currency)
@@ -92,7 +98,8 @@ class Face:
         async def respond(request: Request) -> Response:
             caller = self._tokens.caller(request.headers.get("authorization"))
             if caller is None:
-                return problem(401, "send a token of this server: Authorization: Bearer …")
+                told = {"www-authenticate": "Bearer"}
+                return problem(401, "send a token of this server: Authorization: Bearer …", told)
             if not caller.may(role):
                 return problem(403, f"this needs a token with the role {role}")
             try:
@@ -131,24 +138,36 @@ class Face:
         name, identifier, fields = event_of(await content(request))
         conversation = valid_id(request.path_params["id"])
         address, scope = caller.address(conversation), f"http:{caller.name}"
-        return answered(await self._engine.send_event(address, name, fields, identifier, scope=scope), conversation)
+        turn = await self._engine.send_event(address, name, fields, identifier, scope=scope, owner=caller.name)
+        return answered(turn, conversation)
 
     async def handoff(self, request: Request, caller: Caller) -> Response:
         body = decoded(await content(request), HandoffBody)
-        conversation = valid_id(request.path_params["id"])
-        return answered(await self._engine.answer_handoff(caller.address(conversation), body.answer), conversation)
+        conversation, address = self.looked_at(request, caller)
+        return answered(await self._engine.answer_handoff(address, body.answer), conversation)
 
     async def where(self, request: Request, caller: Caller) -> Response:
-        conversation = valid_id(request.path_params["id"])
-        found = await self._engine.conversation(caller.address(conversation))
+        conversation, address = self.looked_at(request, caller)
+        try:
+            found = await self._engine.conversation(address)
+        except NotFound as error:
+            raise nobody() from error  # without the address, which is inside
         return answer(200, whereabouts_json(found, conversation))
 
     async def stream(self, request: Request, caller: Caller) -> Response:
-        conversation = valid_id(request.path_params["id"])
+        _, address = self.looked_at(request, caller)
         after = reply_id(request.headers.get("last-event-id") or request.query_params.get("after"))
-        replies = self._engine.replies(caller.address(conversation), after=after)
+        sent = server_sent(self._engine.replies(address, after=after), self._closing)
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-        return StreamingResponse(server_sent(replies), media_type="text/event-stream", headers=headers)
+        return StreamingResponse(sent, media_type="text/event-stream", headers=headers)
+
+    def looked_at(self, request: Request, caller: Caller) -> tuple[str, str]:
+        """Id and address of a conversation: the caller's, or with `?owner=` that of another token for who may read."""
+        conversation = valid_id(request.path_params["id"])
+        owner = request.query_params.get("owner", caller.name)
+        if owner != caller.name and not caller.may("reader"):
+            raise nobody()
+        return conversation, Caller(owner, caller.role).address(conversation)
 
     async def ready(self, request: Request) -> Response:
         reasons = await self._engine.not_ready()
@@ -175,11 +194,33 @@ def reply_id(given: str | None) -> str | None:
     return given or None
 
 
-async def server_sent(replies: AsyncIterator[Sent]) -> AsyncIterator[bytes]:
-    """Replies as server-sent events, one event a reply; a comment first, so that a proxy passes the headers on."""
+async def server_sent(replies: AsyncIterator[Sent], closing: asyncio.Event) -> AsyncIterator[bytes]:
+    """Replies as server-sent events, one event a reply, until the client goes or the server closes. A comment comes
+    first, so that a proxy passes the headers on, and again in every silence."""
     yield b": open\n\n"
-    async for sent in replies:
-        yield b"id: %s\nevent: reply\ndata: %s\n\n" % (sent.id.encode(), _encode(reply_json(sent)))
+    closed = asyncio.ensure_future(closing.wait())
+    coming = asyncio.ensure_future(next_of(replies))
+    try:
+        while not closing.is_set():
+            await asyncio.wait([coming, closed], timeout=PING_S, return_when=asyncio.FIRST_COMPLETED)
+            if not coming.done():
+                yield b": still here\n\n"
+                continue
+            sent = coming.result()
+            if sent is None:
+                return
+            yield b"id: %s\nevent: reply\ndata: %s\n\n" % (sent.id.encode(), _encode(reply_json(sent)))
+            coming = asyncio.ensure_future(next_of(replies))
+    finally:
+        for task in (closed, coming):
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+async def next_of(replies: AsyncIterator[Sent]) -> Sent | None:
+    """The next reply; None after the last."""
+    return await anext(replies, None)
 
 
 def answered(turn: Turn | Accepted, conversation: str) -> Response:
@@ -219,7 +260,12 @@ async def no_route(request: Request, error: Exception) -> Response:
 
 
 async def wrong_method(request: Request, error: Exception) -> Response:
-    return problem(405, f"{request.url.path} does not take {request.method}")
+    headers = dict(error.headers or {}) if isinstance(error, HTTPException) else None
+    return problem(405, f"{request.url.path} does not take {request.method}", headers)
+
+
+async def mistake(request: Request, error: Exception) -> Response:
+    return problem(500, "the server made a mistake; the same id may be sent again")
 
 
 _PAGE: Final = (files("flowc.runtime.channels") / "pages" / "chat.html").read_bytes()

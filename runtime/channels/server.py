@@ -2,7 +2,7 @@
 
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
@@ -28,7 +28,7 @@ def bound(host: str, port: int) -> socket.socket:
     try:
         listening.bind((host, port))
         listening.listen(BACKLOG)
-    except (OSError, OverflowError) as error:
+    except (OSError, OverflowError, UnicodeError) as error:
         listening.close()
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise PortTaken(f"cannot listen on {host}:{port}: {reason.lower()}") from error
@@ -51,8 +51,22 @@ class Server(uvicorn.Server):
         self._tell()
 
 
-async def serve(app: ASGIApp, listening: socket.socket, started: Callable[[], None]) -> None:
-    """Serve until SIGINT or SIGTERM, then finish what runs. `started` is called once requests are taken."""
+async def signals() -> AsyncIterator[None]:
+    """Says each time that SIGINT or SIGTERM came."""
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as received:
+        async for _ in received:
+            yield
+
+
+async def serve(
+    app: ASGIApp,
+    listening: socket.socket,
+    started: Callable[[], None],
+    closing: Callable[[], None] = lambda: None,
+    wishes: Callable[[], AsyncIterator[None]] = signals,
+) -> None:
+    """Serve until the first of `wishes`, then finish what runs; a second one ends at once. `started` is called once
+    requests are taken, `closing` before they are finished."""
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -61,20 +75,18 @@ async def serve(app: ASGIApp, listening: socket.socket, started: Callable[[], No
         http="httptools",
         ws="none",
         timeout_graceful_shutdown=DRAIN_S,
-        h11_max_incomplete_event_size=64 * 1024,
         server_header=False,
         date_header=False,
     )
     server = Server(config, started)
 
-    async def end_on_signal() -> None:
-        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-            async for _ in signals:
-                if server.should_exit:
-                    server.force_exit = True
-                server.should_exit = True
+    async def end_when_wished() -> None:
+        async for _ in wishes():
+            server.force_exit = server.should_exit
+            server.should_exit = True
+            closing()
 
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(end_on_signal)
+        tasks.start_soon(end_when_wished)
         await server.serve(sockets=[listening])
         tasks.cancel_scope.cancel()
