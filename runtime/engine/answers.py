@@ -5,8 +5,8 @@ Afterwards the store knows what it caused.
 """
 
 import asyncio
-from dataclasses import dataclass
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from flowc.runtime.engine.errors import Conflict, NotFound
@@ -18,8 +18,7 @@ from flowc.runtime.store.rows import Address, Repetition, TurnReplies
 from flowc.runtime.values import decode
 
 
-@dataclass(slots=True)
-class Chain:
+class Chain(Struct):
     """The turns that follow from one event, so far. `complete`: all of them were taken in this process."""
 
     cause: EventHash | None

@@ -18,6 +18,7 @@ from flowc.runtime.engine.errors import Malformed, NotFound, TooLong, Unavailabl
 from flowc.runtime.engine.message import Accepted, Message, Sent, Turn, Whereabouts
 from flowc.runtime.engine.opening import Given, surroundings_of
 from flowc.runtime.engine.pending import Pending, hash_of
+from flowc.runtime.engine.perform import Performer
 from flowc.runtime.engine.session import Session
 from flowc.runtime.engine.stored import (
     ExternalBody,
@@ -56,6 +57,7 @@ class Engine:
 
     def __init__(self, around: Surroundings) -> None:
         self._around = around
+        self._performer = Performer(around)
         self._sessions: OrderedDict[Address, Session] = OrderedDict()
         self._commands = Commands(around, self._session, self.sweep)
         self._sweeper = Sweeper(around, self._commands, self._session)
@@ -83,16 +85,11 @@ class Engine:
             engine = cls(around)
             await around.store.delay_overdue(ALL_SHARDS)
             around.start(engine._sweeper.run(sweep_every_s))
-            failure: BaseException | None = None
             try:
                 yield engine
-            except BaseException as error:  # noqa: BLE001 - raised below: a task group would wrap it
-                failure = error
-            with anyio.move_on_after(drain_s, shield=True):
-                await engine.drain()
-            around.stop()
-        if failure is not None:
-            raise failure
+            finally:
+                with anyio.move_on_after(drain_s, shield=True):
+                    await engine.drain()
 
     @property
     def is_quiet(self) -> bool:
@@ -108,7 +105,7 @@ class Engine:
 
     async def handle(self, message: Message) -> Turn:
         """The answer to a message, when all turns that it causes are over. Raises a Refusal."""
-        return await self._offer(message.conversation, _pending_message(message))
+        return await self._offered(self._session(Address(message.conversation)), _pending_message(message))
 
     async def accept(self, message: Message) -> Turn | Accepted:
         """As `handle`, for a channel with a stream: what outlives `reply within` is stored and answered there."""
@@ -251,7 +248,7 @@ class Engine:
     def _session(self, address: Address) -> Session:
         session = self._sessions.get(address)
         if session is None:
-            session = self._sessions[address] = Session(address, self._around, self._begin)
+            session = self._sessions[address] = Session(address, self._around, self._performer, self._begin)
             if len(self._sessions) > MOST_SESSIONS:
                 self._let_go()
         else:

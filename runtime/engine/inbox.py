@@ -24,7 +24,7 @@ class Inbox:
 
     @property
     def is_empty(self) -> bool:
-        return self.is_whole and not self._events
+        return self._events is not None and self.is_whole and not self._events
 
     def forget(self) -> None:
         self._events = None

@@ -1,7 +1,6 @@
 """Opens what an engine stands on: the store, the services and the understanding of an environment, or what it was
 given."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -80,8 +79,7 @@ async def surroundings_of(
             opened.push_async_callback(store.close)
         deployment = await make_current(store, program, packed, by="serve")
         current = _deployed(deployment.number, program)
-        tasks = await opened.enter_async_context(asyncio.TaskGroup())
-        yield Surroundings(
+        around = Surroundings(
             store,
             services,
             understanding,
@@ -92,9 +90,10 @@ async def surroundings_of(
             given.log,
             current,
             lambda number: _fetched(store, number),
-            tasks,
             {current.number: current},
         )
+        opened.push_async_callback(around.stop)
+        yield around
 
 
 def open_store(address: str, folder: Path) -> Store:

@@ -1,9 +1,10 @@
 """An event on its way into its conversation, in this process."""
 
 import asyncio
-from dataclasses import dataclass, field
 from os import urandom
 from typing import assert_never
+
+from msgspec import Struct
 
 from flowc.runtime.engine.message import Turn
 from flowc.runtime.engine.stored import (
@@ -22,8 +23,7 @@ from flowc.runtime.store.recent import EventHash, event_hash
 from flowc.runtime.store.rows import Address, EventKind, InboxEvent, Incoming
 
 
-@dataclass(eq=False, slots=True)
-class Pending:
+class Pending(Struct, eq=False):
     """`body` None: no event, but the turn that must follow the last one. `number` in the inbox, once it is there.
     `cause`: the message that led to it. `settles`: the command that its turn sets done. `storing` is done when the
     store has answered; `submitted` while a commit with it is under way. `waiting` are those who want the answer."""
@@ -40,16 +40,17 @@ class Pending:
     submitted: bool = False
     storing: asyncio.Future[None] | None = None
     is_answered: bool = False
-    waiting: list[asyncio.Future[Turn]] = field(default_factory=list)
+    waiting: list[asyncio.Future[Turn]] = []
+    kind: EventKind = "result"
+
+    def __post_init__(self) -> None:
+        if self.body is not None:
+            self.kind = kind_of(self.body)
 
     @property
     def is_accepted(self) -> bool:
         """It is in the inbox."""
         return self.number is not None
-
-    @property
-    def kind(self) -> EventKind:
-        return "result" if self.body is None else kind_of(self.body)
 
     @property
     def is_loose(self) -> bool:

@@ -16,16 +16,14 @@ from flowc.runtime.engine.stored import (
     SealedBody,
     Spoken,
     body_bytes,
+    state_hash,
 )
 from flowc.runtime.engine.surroundings import Deployed, Surroundings
 from flowc.runtime.engine.turn import (
     Taken,
     commands_of,
     event_of,
-    hash_of_state,
     moment_at,
-    moment_of,
-    ms_of,
     notes_of,
     opens,
     position_bytes,
@@ -40,6 +38,7 @@ from flowc.runtime.kernel.events import (
     CallResult,
     Continued,
     Faulted,
+    Moment,
     ReadRequest,
     Reply,
     Timer,
@@ -70,6 +69,11 @@ class Stand(Struct, frozen=True):
     def continues(self) -> bool:
         """Turns follow by themselves: a write or a group of reads is under way."""
         return self.position is not None and self.position.expects in ("write", "reads")
+
+    @property
+    def reads(self) -> bool:
+        """The turn of a call that follows a reply must be next."""
+        return self.position is not None and self.position.expects == "reads"
 
     def is_foreign(self, pending: Pending) -> bool:
         """The conversation belongs to another token."""
@@ -117,16 +121,21 @@ class Performer:
         return self._made(pending, source(pending), stand, taken, step, opens=begins)
 
     async def _taken(self, stand: Stand, body: Body | None) -> Taken:
-        moment = moment_of(self._around.store.clock.now_ms(), stand.row, self._around.seed())
+        now_ms, moment = self._moment(stand.row)
         if body is None:
-            return Taken(Continued(moment), moment)
+            return Taken(Continued(moment), moment, now_ms)
         understood, secret = NOT_UNDERSTOOD, isinstance(body, SealedBody)
         if isinstance(body, MessageBody) and (stand.position is None or stand.position.expects == "user"):
             wanted = asking(stand.deployed.loaded, stand.position)
             heard = Heard(body.text, moment.now)
             understood = await self._around.understanding.understand(heard, wanted)
             secret = self._is_secret(stand, wanted, understood)
-        return Taken(event_of(body, moment, stand.row.address, stand.position, understood), moment, secret)
+        return Taken(event_of(body, moment, stand.row.address, stand.position, understood), moment, now_ms, secret)
+
+    def _moment(self, row: Row) -> tuple[int, Moment]:
+        """The turn's time: the store's, but never before the conversation's last turn."""
+        now_ms = max(self._around.store.clock.now_ms(), row.at_ms)
+        return now_ms, Moment(moment_at(now_ms), self._around.seed())
 
     def _is_secret(self, stand: Stand, wanted: Asking, understood: Understood) -> bool:
         """Whether the message has, or was asked for, a secret."""
@@ -179,8 +188,8 @@ class Performer:
         begins = pending.body is not None and opens(stand.row, pending.body)
         if begins:
             stand = structs.replace(stand, position=None, deployed=self._around.current)
-        moment = moment_of(self._around.store.clock.now_ms(), stand.row, self._around.seed())
-        taken = Taken(Faulted(moment, of_message, reason), moment)
+        now_ms, moment = self._moment(stand.row)
+        taken = Taken(Faulted(moment, of_message, reason), moment, now_ms)
         dead = Dead(
             pending.kind,
             b"" if pending.body is None else body_bytes(self.sealed(stand, pending.body)),
@@ -216,15 +225,14 @@ class Performer:
         packed = position_bytes(position)
         event, reads = recorded(taken, around.seal)
         spoken = spoken_of(taken, step, deployed.program.version)
-        now_ms = ms_of(taken.moment.now)
         entry = Entry(
             event,
-            now_ms,
+            taken.now_ms,
             taken.moment.seed,
             reads,
             encode(spoken),
             len(taken.replies),
-            hash_of_state(packed),
+            state_hash(packed),
             notes_of(taken, step),
         )
         ended = position is None or position.ended
@@ -243,7 +251,7 @@ class Performer:
             ended,
             pending.owner,
             commands_of(taken, deployed.program.services, around.holder, deployed.secrets, around.seal),
-            timers_of(step, now_ms, around.holder.lease_ms),
+            timers_of(step, taken.now_ms, around.holder.lease_ms),
             pending.settles,
             takes_next=True,
             dead=dead,

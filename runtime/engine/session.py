@@ -52,13 +52,15 @@ NO_HASH: Final = EventHash(b"")
 
 
 class Session:
-    def __init__(self, address: Address, around: Surroundings, begin: Callable[[Unit], None]) -> None:
+    def __init__(
+        self, address: Address, around: Surroundings, performer: Performer, begin: Callable[[Unit], None]
+    ) -> None:
         self.address = address
         self.stand: Stand | None = None
         self.watchers: set[asyncio.Event] = set()
         self._around = around
         self._begin = begin  # starts the commands of a committed unit
-        self._performer = Performer(around)
+        self._performer = performer
         self._answers = Answers(address)
         self._inbox = Inbox(around.seal)
         self._direct: Pending | None = None
@@ -137,7 +139,7 @@ class Session:
     async def _run(self) -> None:
         """Takes events until none can be taken."""
         try:
-            while await self._took_one():
+            while await self._took_one() and self._has_more:
                 pass
             self._answer_queued()
         except StoreUnavailable as error:
@@ -150,6 +152,13 @@ class Session:
             self._woken = False
             self._start()
 
+    @property
+    def _has_more(self) -> bool:
+        """Whether there may be something to take. After most turns there is not, which this says at a fifth of the
+        cost of looking."""
+        in_hand = self._direct or self._results or self._timer
+        return bool(self.stand is None or self.stand.reads or not self._inbox.is_empty or in_hand)
+
     async def _took_one(self) -> bool:
         """Whether something was done, so that it is worth while to look again."""
         if self.stand is None or not self._inbox.is_known:
@@ -161,9 +170,13 @@ class Session:
             self._direct = None
             self._answers.refuse_all(erased())
             return False
-        pending = await self._following(stand) or self._from_results(stand)
+        if stand.reads:
+            pending: Pending | None = await self._following(stand)
+        else:
+            self._next, pending = None, self._from_results(stand)
         if pending is None:
-            pending = await self._from_inbox(stand) or await self._from_hand(stand)
+            found = None if self._inbox.is_empty else await self._from_inbox(stand)
+            pending = found or await self._from_hand(stand)
             if self.stand is not stand or not self._inbox.is_known:
                 return True
         if pending is None:
@@ -188,11 +201,9 @@ class Session:
 
     # ------------------------------------------------------------------------------------------------ what can be taken
 
-    async def _following(self, stand: Stand) -> Pending | None:
+    async def _following(self, stand: Stand) -> Pending:
         """The turn of a call that follows a reply: nothing else is taken before it."""
-        if stand.position is None or stand.position.expects != "reads":
-            self._next = None
-        elif self._next is None:
+        if self._next is None:
             cause = self._chain.cause if self._chain is not None else await self._last_cause(stand.row)
             self._next = Pending(NO_HASH, None, cause=cause)
         return self._next

@@ -5,6 +5,8 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import anyio
+
 from flowc.runtime.engine.seal import Seal
 from flowc.runtime.engine.secrets import Secrets
 from flowc.runtime.kernel import Asking, LoadedProgram
@@ -47,13 +49,13 @@ class Surroundings:
     log: Log
     current: Deployed
     fetch: Callable[[int], Coroutine[None, None, Deployed]]
-    tasks: asyncio.TaskGroup
     deployed: dict[int, Deployed] = field(default_factory=dict)
     running: set[asyncio.Task[None]] = field(default_factory=set)
 
     def start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
-        """Runs in a task of the engine, which no client can cancel."""
-        task = self.tasks.create_task(self._guarded(work))
+        """Runs in a task of the engine, which no client can cancel. `running` is what a task group is otherwise; one
+        of asyncio's costs 2.5 µs a task more, in each turn."""
+        task = asyncio.get_running_loop().create_task(self._guarded(work))
         self.running.add(task)
         task.add_done_callback(self.running.discard)
         return task
@@ -64,10 +66,13 @@ class Surroundings:
         except Exception as error:  # noqa: BLE001 - one task's mistake must not stop the others
             self.log("error", "task failed", {"error": type(error).__name__})
 
-    def stop(self) -> None:
-        """Cancels what is still under way: the store has what was promised."""
-        for task in tuple(self.running):
-            task.cancel()
+    async def stop(self) -> None:
+        """Cancels what is still under way, and waits for its end: the store has what was promised."""
+        with anyio.CancelScope(shield=True):
+            while self.running:  # what ends may have started something
+                for task in tuple(self.running):
+                    task.cancel()
+                await asyncio.wait(tuple(self.running))
 
     async def version(self, deployment: int) -> Deployed:
         """The program that a row names; fetched from the store where this server does not have it yet."""

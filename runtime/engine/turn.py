@@ -5,11 +5,10 @@ Pure. `flowc.runtime.engine.session` does what is decided here, and begins again
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal, assert_never
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from flowc.runtime.engine.message import Rest
 from flowc.runtime.engine.seal import Seal
@@ -31,7 +30,6 @@ from flowc.runtime.engine.stored import (
     Spoken,
     StoredResult,
     TimerBody,
-    state_hash,
 )
 from flowc.runtime.kernel.answer import Step
 from flowc.runtime.kernel.events import (
@@ -130,11 +128,6 @@ def opens(row: Row, body: Body) -> bool:
 # ----------------------------------------------------------------------------------------------------- the event's form
 
 
-def moment_of(clock_ms: int, row: Row, seed: int) -> Moment:
-    """The turn's time: the store's, but never before the conversation's last turn."""
-    return Moment(moment_at(max(clock_ms, row.at_ms)), seed)
-
-
 def moment_at(at_ms: int) -> datetime:
     return EPOCH + at_ms * MILLISECOND
 
@@ -173,12 +166,12 @@ def event_of(body: Body, moment: Moment, address: Address, position: Position | 
 # -------------------------------------------------------------------------------------------------- what came out of it
 
 
-@dataclass(slots=True)
-class Taken:
+class Taken(Struct):
     """A turn as far as it has come: what its steps said, read and asked for. Local to one turn."""
 
     event: Event
     moment: Moment
+    now_ms: int
     secret: bool = False
     reads: tuple[Read, ...] = ()
     replies: tuple[Reply, ...] = ()
@@ -191,8 +184,10 @@ class Taken:
         if step.fault is not None:
             raise Fault(step.fault)
         self.replies += step.replies
-        self.commands += step.commands
         self.transitions += step.transitions
+        if not step.commands:
+            return
+        self.commands += step.commands
         if len(self.commands) > MOST_COMMANDS:
             raise Fault(f"{len(self.commands)} commands in one turn, at most {MOST_COMMANDS} are allowed")
 
@@ -249,7 +244,7 @@ def spoken_of(taken: Taken, step: Step, version: str) -> Spoken:
 
 
 def is_handled(taken: Taken) -> bool:
-    return not any(passed.kind == "unhandled" for passed in taken.transitions)
+    return all(passed.kind != "unhandled" for passed in taken.transitions)
 
 
 def notes_of(taken: Taken, step: Step) -> bytes:
@@ -273,7 +268,9 @@ def commands_of(
     """The rows of a turn's commands. A keyed write that the conversation waits for is stored as started by us, for
     one sync less: should we crash, repeating it is safe. One without a key is started apart, so that what was
     certainly not sent is known."""
-    now_ms = ms_of(taken.moment.now)
+    if not taken.commands:
+        return ()
+    now_ms = taken.now_ms
     return tuple([_command_of(command, now_ms, services, holder, secrets, seal) for command in taken.commands])
 
 
@@ -296,10 +293,6 @@ def _command_of(
         command.priority,
         None if command.deferred or operation.key is None else holder,
     )
-
-
-def hash_of_state(packed: bytes) -> bytes:
-    return state_hash(packed)
 
 
 def result_bytes(result: CallResult) -> bytes:
