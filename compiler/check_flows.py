@@ -56,7 +56,8 @@ def check_flows(
     for name, names in resolved.flows.items():
         checked.interfaces[name] = _interface(names, signatures)
         results = checked.interfaces[name].results
-        checked.records[f"{name}.gives"] = tuple(Field(each, of) for each, of in results.items())  # type: ignore[arg-type]
+        fields = (Field(each, of) for each, of in results.items())  # type: ignore[arg-type]  # may be unknown
+        checked.records[f"{name}.gives"] = tuple(fields)
     for event in signatures.events.values():
         checked.records[f"event {event.name}"] = event.fields
     for service in signatures.services.values():
@@ -88,8 +89,8 @@ def _user(project: Project, report: Report) -> tuple[Field, ...]:
 
 
 def _built_in_records(records: dict[str, tuple[Field, ...]], user: tuple[Field, ...]) -> None:
-    maybe_text: Type = optional(TEXT)  # type: ignore[assignment]
-    maybe_name: Type = optional(PII_TEXT)  # type: ignore[assignment]
+    maybe_text: Type = optional(TEXT)  # type: ignore[assignment]  # of a type it is a type
+    maybe_name: Type = optional(PII_TEXT)  # type: ignore[assignment]  # as well
     records["user"] = (
         Field("id", TEXT),
         Field("name", maybe_name),

@@ -318,7 +318,8 @@ class Expressions:
         return UNKNOWN if of is None or isinstance(of, Unknown | NoneType) else ListOf(of)
 
     def _record(self, fields: Sequence[Argument], at: At) -> FlowType:
-        made = tuple(Field(each.name.text, self.type_of(each.value, at)) for each in fields)  # type: ignore[arg-type]
+        types = ((each.name.text, self.type_of(each.value, at)) for each in fields)
+        made = tuple(Field(name, of) for name, of in types)  # type: ignore[arg-type]  # may be unknown
         name = "{" + ", ".join(f"{each.name}: {spelled(each.type)}" for each in made) + "}"
         self.records.setdefault(name, made)
         return Record(name)

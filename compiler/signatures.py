@@ -140,7 +140,7 @@ class TypeReader:
                 return _marked(mark, self.read(path, inner))
             case ListType(item):
                 of = self.read(path, item)
-                return UNKNOWN if isinstance(of, Unknown) else ListOf(of)  # type: ignore[arg-type]
+                return UNKNOWN if isinstance(of, Unknown) else ListOf(of)  # type: ignore[arg-type]  # nobody writes `none`
             case ChoiceType(values):
                 return Choice(tuple(dict.fromkeys(value.plain or "" for value in values)))
             case PatternType(pattern):
@@ -153,8 +153,9 @@ class TypeReader:
                 assert_never(node)
 
     def fields(self, path: str, names: tuple[TypedName, ...]) -> tuple[Field, ...]:
-        """`names` with their types; what is unknown is left as unknown text, which was reported."""
-        return tuple(Field(each.name.text, self.read(path, each.type)) for each in names)  # type: ignore[arg-type]
+        """`names` with their types. One that was not found stays unknown in its field, which is never lowered."""
+        types = ((each.name.text, self.read(path, each.type)) for each in names)
+        return tuple(Field(name, of) for name, of in types)  # type: ignore[arg-type]  # unknown, see above
 
     def _named(self, path: str, name: str, span: Span) -> FlowType:
         scope = self.declarations.scopes[path]
@@ -194,7 +195,7 @@ def _marked(mark: str, of: FlowType) -> FlowType:
     inner = plain(of)
     if isinstance(inner, Unknown):
         return UNKNOWN
-    marked = Marked("secret" if mark == "secret" else "pii", inner)  # type: ignore[arg-type]
+    marked = Marked("secret" if mark == "secret" else "pii", inner)  # type: ignore[arg-type]  # nobody writes `none`
     return Optional(marked) if isinstance(of, Optional) else marked
 
 

@@ -22,8 +22,8 @@ def mismatch(expression: Expression, found: FlowType, wanted: FlowType | None, *
     literal = expression.plain if isinstance(expression, Text) else None
     shown = f'"{literal}"' if literal is not None else spelled(found)
     expected = f"{why} `{spelled(wanted)}`" if wanted is not None else why
-    values = plain(wanted).values if wanted is not None and isinstance(plain(wanted), Choice) else ()  # type: ignore[union-attr]
-    near = nearest(literal, values) if literal is not None else None
+    inner = plain(wanted) if wanted is not None else None
+    near = nearest(literal, inner.values) if literal is not None and isinstance(inner, Choice) else None
     return Diagnostic(
         TYPE_MISMATCH,
         f"{expected}, found `{shown}`",

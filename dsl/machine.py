@@ -123,7 +123,7 @@ class Machine:
                 if isinstance(action, Reduction):
                     if action.size:
                         del after[-action.size :]
-                    after.append(self.actions[after[-1]][action.origin])  # type: ignore[arg-type]
+                    after.append(self.actions[after[-1]][action.origin])  # type: ignore[arg-type]  # a state
                     if fitted == END and after[-1] == self.end:
                         return after
                 elif action is None:

@@ -17,6 +17,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 SETUPTOOLS = PROJECT["tool"]["setuptools"]
 LAYERS = ("cli", "compiler", "dsl", "runtime")
 IMPORTED = re.compile(r"^\s*(?:from|import) (\w+)", re.MULTILINE)
+EXEMPTION = re.compile(r"# (?:type: ignore|noqa)")
+REASON = re.compile(r"# (?:type: ignore\[[\w, -]+\]|noqa: [A-Z0-9, ]+?) +(?:#|-) *\w")
 # Dependencies that another one loads: uvicorn, anyio, `zoneinfo`.
 LOADED_BY_NAME = {"httptools", "uvloop", "tzdata"}
 
@@ -70,6 +72,17 @@ def test_every_dependency_is_imported() -> None:
     extras = PROJECT["project"]["optional-dependencies"]
     wanted = [*PROJECT["project"]["dependencies"], *(each for name in extras if name != "dev" for each in extras[name])]
     assert {canonicalize_name(Requirement(each).name) for each in wanted} - LOADED_BY_NAME <= imported
+
+
+def test_every_exemption_has_a_reason() -> None:
+    bare = [
+        f"{at.relative_to(ROOT)}:{number}"
+        for layer in LAYERS
+        for at in (ROOT / layer).rglob("*.py")
+        for number, line in enumerate(at.read_text().splitlines(), 1)
+        if EXEMPTION.search(line) and not REASON.search(line)
+    ]
+    assert bare == []
 
 
 def test_pins_say_no_address() -> None:

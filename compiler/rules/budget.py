@@ -218,9 +218,10 @@ def _joined(before: Chain, after: Longest) -> Longest:
     steps = list(_calls(before))
     joined: Longest = {}
     for end, chain in after.items():
+        whole = chain
         for step in reversed(steps):
-            chain = Chain(chain.ms + step.own_ms, step.call, step.own_ms, step.beside, chain)  # noqa: PLW2901
-        joined[end] = chain
+            whole = Chain(whole.ms + step.own_ms, step.call, step.own_ms, step.beside, whole)
+        joined[end] = whole
     return joined
 
 
