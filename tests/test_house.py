@@ -18,7 +18,7 @@ SETUPTOOLS = PROJECT["tool"]["setuptools"]
 LAYERS = ("cli", "compiler", "dsl", "runtime")
 IMPORTED = re.compile(r"^\s*(?:from|import) (\w+)", re.MULTILINE)
 EXEMPTION = re.compile(r"# (?:type: ignore|noqa)")
-REASON = re.compile(r"# (?:type: ignore\[[\w, -]+\]|noqa: [A-Z0-9, ]+?) +(?:#|-) *\w")
+REASON = re.compile(r"# (?:type: ignore\[[\w, -]+\]|noqa: [A-Z0-9, ]+?) +(?:#|-) *[\w`]")
 # Dependencies that another one loads: uvicorn, anyio, `zoneinfo`.
 LOADED_BY_NAME = {"httptools", "uvloop", "tzdata"}
 
