@@ -1,6 +1,7 @@
 """Numbers, durations and money as people write them."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -15,21 +16,20 @@ from flowc.runtime.values import Money, Value
 # A number by itself: not a part of a date, a time, a decimal or a code.
 _ALONE_BEFORE = r"(?:^|[\s(#])"
 _ALONE_AFTER = r"(?:$|[\s)]|[.,;:!?](?:$|\s))"
-_AMOUNT = r"[0-9]{1,3}(?:[.,' ][0-9]{3})+(?:[.,][0-9]{1,2})?|[0-9]{1,15}(?:[.,][0-9]{1,2})?"
-
-
-def integer_forms() -> tuple[Form, ...]:
-    return (form(r"[+-]?[0-9]{1,15}", lambda groups, _: int(groups[0]), before=_ALONE_BEFORE, after=_ALONE_AFTER),)
+_GROUPED = r"[0-9]{1,3}(?:[.,' \x{a0}][0-9]{3}){1,4}"
+_AMOUNT = _GROUPED + r"(?:[.,][0-9]{1,2})?|[0-9]{1,15}(?:[.,][0-9]{1,2})?"
+_NUMBER = r"[+-]?(?:[0-9]{1,3}(?:[.,'][0-9]{3}){1,4}(?:[.,][0-9]{1,12})?|[0-9]{1,15}(?:[.,][0-9]{1,12})?)"
 
 
 def number_forms() -> tuple[Form, ...]:
-    return (form(r"[+-]?[0-9]{1,15}(?:[.,][0-9]{1,12})?", _number, before=_ALONE_BEFORE, after=_ALONE_AFTER),)
+    return (form(_NUMBER, _number, before=_ALONE_BEFORE, after=_ALONE_AFTER),)
 
 
 def duration_forms(language: Language) -> tuple[Form, ...]:
-    """`90 minutes`, `2 h 30 min`."""
-    one = r"([0-9]{1,6}(?:[.,][0-9]{1,3})?)\s*" + one_of(language.units)
-    return (form(f"{one}(?:\\s*(?:and|und|,)?\\s*{one})?", _duration),)
+    """`90 minutes`, `two hours`, `1 day, 2 h and 30 min`."""
+    count = r"[0-9]{1,6}(?:[.,][0-9]{1,3})?"
+    one = f"(?:({count})\\s*|{one_of(language.numbers)}\\s+){one_of(language.units)}"
+    return (form(one + f"(?:\\s*(?:and\\s|und\\s|,)?\\s*{one})?" * 2, _duration),)
 
 
 def money_forms(language: Language, currency: str | None) -> tuple[Form, ...]:
@@ -53,8 +53,12 @@ def currency_words(locale: str, currency: str | None) -> Mapping[str, str]:
     return found
 
 
-def _names(code: str, locale: Locale) -> tuple[str, ...]:
-    return tuple(get_currency_name(code, count=count, locale=locale) for count in (1, 2))
+def _names(code: str, locale: Locale) -> Iterator[str]:
+    """`US dollars`, and `dollars` as people say."""
+    for count in (1, 2):
+        name = get_currency_name(code, count=count, locale=locale)
+        yield name
+        yield re.split("[ -]", name)[-1]
 
 
 def bare_money(text: str, setting: Setting) -> Money | None:
@@ -62,11 +66,6 @@ def bare_money(text: str, setting: Setting) -> Money | None:
     currency = setting.shapes.currency
     amount = amount_of(text)
     return None if amount is None or currency is None else Money(amount, currency)
-
-
-def number_word(text: str, language: Language) -> int | None:
-    """`two` as the answer to a question about a number."""
-    return language.numbers.get(text.casefold())
 
 
 def amount_of(text: str) -> Decimal | None:
@@ -81,16 +80,27 @@ def amount_of(text: str) -> Decimal | None:
 
 
 def _number(groups: Groups, setting: Setting) -> Value:
-    number = Decimal(groups[0].replace(",", "."))
+    number = number_of(groups[0], setting.language.decimal)
     return int(number) if number == number.to_integral_value() else number
 
 
+def number_of(text: str, decimal: str) -> Decimal:
+    """A number as `_NUMBER` has it. One sign with three digits behind it is read as the locale does; elsewhere it can
+    mean one thing only."""
+    signs = [each for each in text if each in ".,'"]
+    whole, sign, fraction = text.rpartition(signs[-1]) if signs else (text, "", "")
+    is_grouping = sign == "'" or (len(signs) > 1 and len(set(signs)) == 1)
+    if sign and (is_grouping or (len(signs) == 1 and len(fraction) == 3 and sign != decimal)):
+        whole, fraction = whole + fraction, ""
+    return Decimal("".join(each for each in whole if each not in ".,'") + ("." + fraction if fraction else ""))
+
+
 def _duration(groups: Groups, setting: Setting) -> Value:
-    units = setting.language.units
-    _, first, first_unit, *more = groups
-    seconds = Decimal(first.replace(",", ".")) * units[first_unit.casefold()]
-    if more[0]:
-        seconds += Decimal(more[0].replace(",", ".")) * units[more[1].casefold()]
+    language, seconds = setting.language, Decimal(0)
+    for digits, word, unit in zip(groups[1::3], groups[2::3], groups[3::3], strict=True):
+        if unit:
+            count = Decimal(digits.replace(",", ".")) if digits else language.numbers[word.casefold()]
+            seconds += count * language.units[unit.casefold()]
     return timedelta(seconds=float(seconds))
 
 

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 
 from flowc.runtime.kernel.events import Found, Understood
 from flowc.runtime.services.port import Clock
+from flowc.runtime.types import Text
 from flowc.runtime.understanding.port import Asking, Heard, Provider, Undecided
 from flowc.runtime.understanding.rules import Rules
+from flowc.runtime.values import plain_type
 
 __all__ = ["Chain"]
 
@@ -45,8 +47,17 @@ class Chain:
 
 
 def is_sure(understood: Understood, asking: Asking) -> bool:
-    """Whether the surest intent is above the confidence of the flow that asks."""
-    return bool(understood.intents) and understood.intents[0].confidence > asking.confidence
+    """Whether the surest intent is above the confidence of the flow that asks, or the question is answered: a value
+    wins over any intent, except where it is plain text."""
+    return surest(understood) > asking.confidence or is_answer(understood, asking)
+
+
+def is_answer(understood: Understood, asking: Asking) -> bool:
+    """Whether a value was found for the slot that is asked."""
+    asked = asking.asked
+    if asked is None or plain_type(asked.type) == Text():
+        return False
+    return any(asked.name in names_of(found) for found in understood.found)
 
 
 def merged(before: Understood, answer: Understood) -> Understood:

@@ -4,7 +4,8 @@ A date without a year is the next one to come, and so is a weekday. `3/4` is rea
 unless one of the numbers can only be a day.
 """
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 
 from flowc.runtime.understanding.forms import AFTER, BEFORE, Form, Groups, Setting, form, one_of
@@ -14,7 +15,6 @@ from flowc.runtime.values import Value
 _DAY_NUMBER = r"([0-9]{1,2})(?:st|nd|rd|th|\.)?"
 _OF = r"\s+(?:of\s+)?"
 _YEAR = r"(?:,?\s+([0-9]{4}))?"
-_CLOCK = r"([01]?[0-9]|2[0-3])[:.]([0-5][0-9])(?::([0-5][0-9]))?"
 _HALF = r"\s*(a\.?m\.?|p\.?m\.?)"
 _RFC_3339 = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2})?(?:Z|[+-][0-9]{2}:[0-9]{2})?"
 
@@ -25,6 +25,7 @@ def date_forms(language: Language) -> tuple[Form, ...]:
     weekday, day_word = one_of(language.weekdays), one_of(language.day_words)
     next_word, in_word = one_of(language.next_words), one_of(language.in_words)
     units = one_of(word for word, seconds in language.units.items() if seconds % 86_400 == 0 and len(word) > 1)
+    count = f"([0-9]{{1,3}}|{one_of(language.numbers)})"
     return (
         form(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})", _of_numbers("ymd"), after=r"(?:$|[^\pL\pN_:-])"),
         form(r"([0-9]{1,2})\.\s?([0-9]{1,2})\.(?:\s?([0-9]{4}|[0-9]{2}))?", _of_numbers("dmy"), after=r"(?:$|[^\pN])"),
@@ -33,14 +34,14 @@ def date_forms(language: Language) -> tuple[Form, ...]:
         form(f"{month}\\.?\\s+(?:the\\s+)?{_DAY_NUMBER}{_YEAR}", _month_first),
         form(f"(?:{next_word}\\s+)?{weekday}", _weekday),
         form(day_word, _day_word),
-        form(f"{in_word}\\s+([0-9]{{1,3}})\\s+{units}", _in_days),
+        form(f"{in_word}\\s+{count}\\s+{units}", _in_days),
     )
 
 
 def time_forms(language: Language) -> tuple[Form, ...]:
     """The forms of a time of day. `9.30` is one only before `Uhr`, because elsewhere it is a number."""
     return (
-        form(r"([01]?[0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9]))?(?:\s*(a\.?m\.?|p\.?m\.?))?", _clock),
+        form(r"([01]?[0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9]))?(?:" + _HALF + ")?", _clock),
         form(r"(1[0-2]|0?[1-9])()()" + _HALF, _clock),
         form(r"([01]?[0-9]|2[0-3])(?:[.:]([0-5][0-9]))?()()\s*uhr", _clock),
         form(one_of(language.clock_words), _clock_word),
@@ -57,9 +58,17 @@ def moment(day: date, clock: time, setting: Setting) -> datetime:
     return datetime.combine(day, clock, setting.zone).astimezone(UTC)
 
 
-def bare_hour(text: str) -> time | None:
-    """`9` as the answer to a question about a time."""
-    return time(int(text)) if text.isascii() and text.isdecimal() and len(text) <= 2 and int(text) < 24 else None
+def bare_hour(text: str, language: Language) -> time | None:
+    """`9` and `at 9` as the answer to a question about a time."""
+    first, _, rest = text.casefold().partition(" ")
+    hour = rest.strip() if first in language.at_words else first
+    return time(int(hour)) if re.fullmatch("[0-9]{1,2}", hour) and int(hour) < 24 else None
+
+
+def bare_day(text: str, setting: Setting) -> date | None:
+    """`24.12` as the answer to a question about a date: elsewhere it is a number."""
+    match = re.fullmatch(r"([0-9]{1,2})\.([0-9]{1,2})", text)
+    return None if match is None else _date(int(match[1]), int(match[2]), "", setting)
 
 
 def _of_numbers(order: str | None) -> Callable[[Groups, Setting], Value]:
@@ -109,11 +118,14 @@ def _weekday(groups: Groups, setting: Setting) -> Value:
 
 
 def _day_word(groups: Groups, setting: Setting) -> Value:
-    return setting.today + timedelta(days=setting.language.day_words[groups[1].casefold()])
+    days = setting.language.day_words[groups[1].casefold()]
+    return None if days is None else setting.today + timedelta(days=days)
 
 
 def _in_days(groups: Groups, setting: Setting) -> Value:
-    return setting.today + timedelta(seconds=int(groups[2]) * setting.language.units[groups[3].casefold()])
+    _, _, said, _, unit = groups
+    count = setting.language.number(said)
+    return None if count is None else setting.today + timedelta(seconds=count * setting.language.units[unit.casefold()])
 
 
 def _clock(groups: Groups, setting: Setting) -> Value:
@@ -141,20 +153,40 @@ def _rfc_3339(groups: Groups, setting: Setting) -> Value:
 _LONGEST_FOR_LIBRARY = 40
 
 
-def by_library(text: str, setting: Setting) -> datetime | None:
-    """What dateparser makes of a whole answer that no form reads, where it is installed: many more languages and forms,
-    for a millisecond or more. A day and a month have to be in it, or follow from it."""
+def by_library(kind: str, text: str, setting: Setting) -> Value:
+    """What dateparser makes of an answer that no form reads, where it is installed: many more languages and ways to say
+    it, for a millisecond or more. `kind` is the type asked for; what the text leaves out is not made up."""
     if len(text) > _LONGEST_FOR_LIBRARY or not any(each.isalpha() for each in text):
         return None
     try:
-        import dateparser
+        from dateparser.date import DateDataParser
     except ImportError:
         return None
-    local = setting.now.astimezone(setting.zone).replace(tzinfo=None)
-    languages: Sequence[str] = [setting.language.locale[:2]]
-    found = dateparser.parse(
-        text,
-        languages=list(languages),
-        settings={"RELATIVE_BASE": local, "PREFER_DATES_FROM": "future", "REQUIRE_PARTS": ["day", "month"]},
-    )
-    return None if found is None else found.replace(tzinfo=setting.zone)
+    try:
+        parser = DateDataParser(
+            languages=[setting.language.locale.partition("_")[0]],
+            settings={
+                "RELATIVE_BASE": setting.now.astimezone(setting.zone).replace(tzinfo=None),
+                "PREFER_DATES_FROM": "future",
+                "REQUIRE_PARTS": [] if kind == "time" else ["day", "month"],
+                "RETURN_TIME_AS_PERIOD": True,
+            },
+        )
+        read = parser.get_date_data(text)
+    except (ValueError, OverflowError):  # a language it does not know, or a date that is none
+        return None
+    found = read.date_obj
+    if found is None or (kind != "date" and read.period != "time"):
+        return None
+    local = found.replace(tzinfo=setting.zone) if found.tzinfo is None else found.astimezone(setting.zone)
+    return _part(kind, local.replace(microsecond=0))
+
+
+def _part(kind: str, found: datetime) -> Value:
+    match kind:
+        case "date":
+            return found.date()
+        case "time":
+            return found.time()
+        case _:
+            return found.astimezone(UTC)

@@ -12,7 +12,7 @@ from flowc.runtime.program import ExampleSlot, Flow
 from flowc.runtime.understanding.fold import Word, fold
 from flowc.runtime.values import Value
 
-MOST_PLACES_TRIED = 200  # ways to lay a pattern with several places over a message
+MOST_PLACES_TRIED = 200  # values of places in one message, over all ways to lay patterns with several places
 
 Named = tuple[str, str]  # flow, intent
 
@@ -108,15 +108,25 @@ def _add_pattern(examples: Examples, pattern: Pattern) -> None:
 Fits = Callable[[str, int, int], "tuple[Value] | None"]
 
 
-def lay(pattern: Pattern, words: Sequence[Word], fits: Fits) -> Mapping[Captured, Value] | None:
+@dataclass(slots=True)
+class Tries:
+    """How many values of places may still be tried for a message."""
+
+    left: int = MOST_PLACES_TRIED
+
+    def take(self) -> bool:
+        self.left -= 1
+        return self.left >= 0
+
+
+def lay(pattern: Pattern, words: Sequence[Word], fits: Fits, tries: Tries) -> Mapping[Captured, Value] | None:
     """The values of a pattern's places when the message has its words; `fits` says what a place's words are."""
-    tries = [MOST_PLACES_TRIED]
     placed = _lay(pattern.parts, words, 0, fits, tries)
     return None if placed is None else dict(placed)
 
 
 def _lay(
-    parts: Sequence[tuple[str, ...] | str], words: Sequence[Word], at: int, fits: Fits, tries: list[int]
+    parts: Sequence[tuple[str, ...] | str], words: Sequence[Word], at: int, fits: Fits, tries: Tries
 ) -> list[tuple[Captured, Value]] | None:
     if not parts:
         return [] if at == len(words) else None
@@ -124,8 +134,7 @@ def _lay(
     if isinstance(part, tuple):
         return _lay(rest, words, at + len(part), fits, tries) if _stand(part, words, at) else None
     for end in _ends(rest, words, at):
-        tries[0] -= 1
-        if tries[0] < 0:
+        if not tries.take():
             return None
         start_at, end_at = words[at].start, words[end - 1].end
         value = fits(part, start_at, end_at)

@@ -7,7 +7,9 @@ import unicodedata
 from dataclasses import dataclass
 
 MOST_WORDS = 1_000  # beyond them no message is an example, and no choice is looked for
-_APOSTROPHES = frozenset("'’‘`´")
+MOST_LETTERS = 200  # a longer word stands as it is: putting accents in order is quadratic in how many a letter has
+# Apostrophes, the soft hyphen, and what chooses between two drawings of one character.
+_LEFT_OUT = frozenset("'’‘`´\u00ad\ufe0e\ufe0f")
 
 
 class _Table(dict[int, int | str | None]):
@@ -16,7 +18,7 @@ class _Table(dict[int, int | str | None]):
     def __missing__(self, code: int) -> int | str | None:
         character = chr(code)
         kept: int | str | None = code
-        if character in _APOSTROPHES:
+        if character in _LEFT_OUT:
             kept = None
         elif unicodedata.category(character)[0] in "PZC":
             kept = " "
@@ -38,8 +40,8 @@ class Word:
 
 def fold(text: str) -> str:
     """The folded words of a text with a space between them. A text of punctuation alone stays as it is."""
-    one_form = text if text.isascii() else unicodedata.normalize("NFC", text)
-    return " ".join(one_form.casefold().translate(_TABLE).split()) or text.strip()
+    folded = text.casefold().translate(_TABLE).split()
+    return " ".join(folded if text.isascii() else map(_one_form, folded)) or text.strip()
 
 
 def words(text: str, most: int = MOST_WORDS) -> list[Word]:
@@ -61,6 +63,9 @@ def words(text: str, most: int = MOST_WORDS) -> list[Word]:
 
 
 def _word(text: str, start: int, end: int) -> Word:
-    raw = text[start:end]
-    folded = raw if raw.isascii() else unicodedata.normalize("NFC", raw)
-    return Word(folded.casefold().translate(_TABLE).strip(), start, end)
+    folded = text[start:end].casefold().translate(_TABLE).strip()
+    return Word(folded if folded.isascii() else _one_form(folded), start, end)
+
+
+def _one_form(word: str) -> str:
+    return word if len(word) > MOST_LETTERS else unicodedata.normalize("NFC", word)

@@ -10,6 +10,7 @@ from typing import Literal
 from babel import Locale, UnknownLocaleError
 from babel.core import get_global
 from babel.dates import get_date_format, get_day_names, get_month_names
+from babel.numbers import get_decimal_symbol
 
 Order = Literal["dmy", "mdy", "ymd"]
 
@@ -17,29 +18,43 @@ Order = Literal["dmy", "mdy", "ymd"]
 @dataclass(frozen=True, slots=True)
 class Language:
     """`months` and `weekdays` by casefolded name (Monday is 0); `day_words` and `units` by word, in days and seconds;
-    `order` of a date in digits; `region` whose phone numbers need no prefix."""
+    a day word without days is none, though a day word stands in it. `order` of a date in digits; `decimal` is the sign
+    before the fraction of a number; `region` whose phone numbers need no prefix."""
 
     locale: str
     months: Mapping[str, int]
     weekdays: Mapping[str, int]
-    day_words: Mapping[str, int]
+    day_words: Mapping[str, int | None]
     clock_words: Mapping[str, int]
     units: Mapping[str, int]
     numbers: Mapping[str, int]
     next_words: tuple[str, ...]
     in_words: tuple[str, ...]
+    at_words: tuple[str, ...]
+    courtesies: frozenset[str]
     order: Order
+    decimal: str
     region: str
+
+    def number(self, said: str) -> int | None:
+        """`3` and `three`."""
+        return int(said) if said.isascii() and said.isdecimal() else self.numbers.get(said.casefold())
 
 
 @dataclass(frozen=True, slots=True)
 class _Own:
-    day_words: Mapping[str, int]
+    day_words: Mapping[str, int | None]
     clock_words: Mapping[str, int]
     units: Mapping[str, int]
     numbers: tuple[str, ...]
     next_words: tuple[str, ...]
     in_words: tuple[str, ...]
+    at_words: tuple[str, ...]
+    courtesies: frozenset[str]  # what may follow a yes or a no and leaves it one
+
+
+def _words(listed: str) -> frozenset[str]:
+    return frozenset(listed.split())
 
 
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
@@ -57,9 +72,11 @@ _ENGLISH = _Own(
     ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"),
     ("next", "this", "on", "coming"),
     ("in",),
+    ("at", "around", "about"),
+    _words("please thanks thank you that thats it its is isnt was wasnt i do dont am im of course indeed"),
 )
 _GERMAN = _Own(
-    {"heute": 0, "morgen": 1, "übermorgen": 2, "gestern": -1},
+    {"heute": 0, "morgen": 1, "übermorgen": 2, "gestern": -1, "guten morgen": None, "heute morgen": 0},
     {"mittag": 12, "mittags": 12, "mitternacht": 0},
     {
         **dict.fromkeys(("sekunde", "sekunden", "sek", "s"), 1),
@@ -71,6 +88,8 @@ _GERMAN = _Own(
     ("null", "eins", "zwei", "drei", "vier", "fünf", "sechs", "sieben", "acht", "neun", "zehn", "elf", "zwölf"),
     ("nächsten", "nächster", "kommenden", "diesen", "am"),
     ("in",),
+    ("um", "gegen", "ab"),
+    _words("bitte danke gern gerne das ist es ich doch natürlich sehr"),
 )
 
 
@@ -89,7 +108,10 @@ def language(locale: str) -> Language:
         {word: number for number, word in enumerate(own.numbers)},
         own.next_words,
         own.in_words,
+        own.at_words,
+        own.courtesies,
         _order(known),
+        get_decimal_symbol(known),
         known.territory or _likely_territory(known.language),
     )
 

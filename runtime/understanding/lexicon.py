@@ -2,18 +2,17 @@
 
 A value inside a longer message is identified by its type alone: a text by its pattern, a date by how dates are
 written, a choice by its words. What nobody could tell from ordinary words is not looked for there, only taken as an
-answer: plain text, yes and no, and patterns that any word fits. Where two readings overlap, the slot being asked comes
-first, then the more special type.
+answer: plain text, yes and no, and patterns that any words fit. Where two readings overlap, the slot being asked comes
+first, then the reading that holds the other, then the more special type.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, time
 
 import re2
 
 from flowc.runtime.kernel.events import Found
-from flowc.runtime.kernel.words import words_for
 from flowc.runtime.program import Slot
 from flowc.runtime.types import Basic, Choice, Integer, Number, Text
 from flowc.runtime.understanding import amounts, contacts, dates
@@ -23,7 +22,11 @@ from flowc.runtime.understanding.language import Language
 from flowc.runtime.values import Value, fits, pattern_fits, plain_type
 
 MOST_HITS = 8  # of one form in a message
-_ORDINARY = ("order", "Order", "hello", "my", "a", "I", "it", "the", "parcel", "cancel", "please", "no")
+_ORDINARY = (
+    *("order", "Order", "hello", "my", "a", "I", "it", "the", "parcel", "cancel", "please", "no", "two words"),
+    *("where is my order", "I would like to know where my parcel is, please"),
+)
+_RANK_OF_PATTERNS, _RANK_OF_CHOICES, _RANK_OF_OTHERS = range(3)
 
 Span = tuple[int, int]
 Hit = tuple[Value, int, int]
@@ -31,11 +34,30 @@ Hit = tuple[Value, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """The slots whose values are written alike, and the forms in which they are."""
+    """The slots whose values are written alike, and the forms in which they are. The lowest `rank` is the most special
+    type."""
 
     name: str
+    rank: int
     slots: tuple[Slot, ...]
     forms: tuple[int, ...]  # their numbers in the lexicon
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a stretch of a message may mean, and for which slots."""
+
+    value: Value
+    slots: tuple[str, ...]
+    rank: int
+    start: int
+    end: int
+    is_loose: bool = False  # phone numbers reach over whatever has digits
+
+    def holds(self, other: "Reading") -> bool:
+        """Whether the other is a part of this, and this is more."""
+        is_longer = self.end - self.start > other.end - other.start
+        return is_longer and not self.is_loose and self.start <= other.start and other.end <= self.end
 
 
 class Lexicon:
@@ -49,6 +71,7 @@ class Lexicon:
         self._kinds = tuple(self._compile(slots, language, currency))
         self._phrases = _phrases(slots)
         self._longest_phrase = max((len(phrase) for phrase in self._phrases), default=0)
+        self._longest_choice = max((sum(map(len, phrase)) + len(phrase) for phrase in self._phrases), default=0)
         self._set = re2.Set.SearchSet(_set_options())
         for form, _ in self._forms:
             self._set.Add(form.hint)
@@ -57,25 +80,34 @@ class Lexicon:
     # ------------------------------------------------------------------------------------------- inside a message
 
     def find(
-        self, text: str, words: Callable[[], Sequence[Word]], setting: Setting, asked: str | None, taken: list[Span]
+        self, text: str, words: Callable[[], Sequence[Word]], setting: Setting, asked: str | None, taken: Sequence[Span]
     ) -> Iterator[Found]:
         """What only its type identifies, outside of the places that are `taken`."""
-        present = frozenset(self._set.Match(text) or ()) if self._forms else frozenset()
-        if present:
-            asked_first = sorted(self._kinds, key=lambda kind: all(slot.name != asked for slot in kind.slots))
-            for kind in asked_first:
-                yield from self._of_kind(kind, text, setting, present, taken)
+        readings = list(self._readings(text, words, setting))
+
+        def order(each: Reading) -> tuple[bool, bool, int, int, int]:
+            is_part = any(other.holds(each) for other in readings)
+            return asked not in each.slots, is_part, each.rank, each.start, -each.end
+
+        spans = list(taken)
+        for each in sorted(readings, key=order):
+            if all(each.end <= begin or each.start >= stop for begin, stop in spans):
+                spans.append((each.start, each.end))
+                yield Found(each.value, None, each.slots, each.start, each.end)
+
+    def _readings(self, text: str, words: Callable[[], Sequence[Word]], setting: Setting) -> Iterator[Reading]:
+        present = self._present(text)
+        for kind in self._kinds if present else ():
+            for value, start, end in self._hits(kind, text, setting, present):
+                names = tuple(slot.name for slot in kind.slots if fits(slot.type, value, setting.shapes))
+                if names:
+                    yield Reading(value, names, kind.rank, start, end, kind.name == "phone")
         if self._phrases:
             yield from self._choices(words())
 
-    def _of_kind(
-        self, kind: Kind, text: str, setting: Setting, present: frozenset[int], taken: list[Span]
-    ) -> Iterator[Found]:
-        for value, start, end in self._hits(kind, text, setting, present):
-            names = tuple(slot.name for slot in kind.slots if fits(slot.type, value, setting.shapes))
-            if names and all(end <= begin or start >= stop for begin, stop in taken):
-                taken.append((start, end))
-                yield Found(value, None, names, start, end)
+    def _present(self, text: str) -> frozenset[int]:
+        """The forms that may be in a text."""
+        return frozenset(self._set.Match(text) or ()) if self._forms else frozenset()
 
     def _hits(self, kind: Kind, text: str, setting: Setting, present: frozenset[int]) -> list[Hit]:
         hits = self._matches(kind.forms, text, setting, present)
@@ -112,19 +144,21 @@ class Lexicon:
                 moments.append((dates.moment(day, nearest[0], setting), start, end))
         return moments
 
-    def _choices(self, words: Sequence[Word]) -> Iterator[Found]:
+    def _choices(self, words: Sequence[Word]) -> Iterator[Reading]:
         """Values of choices by their words, the longest first; none for a slot of which two values are named."""
-        found: dict[str, dict[str, Span]] = {}
+        named: dict[str, dict[str, Span]] = {}
         at = 0
         while at < len(words):
             length, meanings = self._phrase_at(words, at)
             for slot, value in meanings:
-                found.setdefault(slot, {}).setdefault(value, (words[at].start, words[at + length - 1].end))
+                named.setdefault(slot, {}).setdefault(value, (words[at].start, words[at + length - 1].end))
             at += max(1, length)
-        for slot, values in found.items():
+        slots: dict[tuple[str, Span], list[str]] = {}
+        for slot, values in named.items():
             if len(values) == 1:
-                ((value, (start, end)),) = values.items()
-                yield Found(value, None, (slot,), start, end)
+                slots.setdefault(next(iter(values.items())), []).append(slot)
+        for (value, span), its_slots in slots.items():
+            yield Reading(value, tuple(its_slots), _RANK_OF_CHOICES, *span)
 
     def _phrase_at(self, words: Sequence[Word], at: int) -> tuple[int, Sequence[tuple[str, str]]]:
         for length in range(min(self._longest_phrase, len(words) - at), 0, -1):
@@ -133,40 +167,18 @@ class Lexicon:
                 return length, meanings
         return 0, ()
 
-    # ---------------------------------------------------------------------------------------------- a whole answer
+    # ------------------------------------------------------------------------------------------------ a whole text
 
-    def whole(self, slot: Slot, text: str, setting: Setting) -> Value:
-        """The value that the whole of a text is for a slot; None when it is none."""
-        said = text.strip()
-        value = self._whole(slot, said, setting)
-        if value is None and (plain := said.rstrip(" .,;:!?")) != said:
-            value = self._whole(slot, plain, setting)
-        return value if value is not None and fits(slot.type, value, setting.shapes) else None
+    def choice(self, slot: Slot, said: str) -> str | None:
+        """The value of a choice by its words."""
+        if len(said) > 4 * self._longest_choice + 64:  # folding leaves out at most what is no word
+            return None
+        meanings = self._phrases.get(tuple(fold(said).split()), ())
+        return next((value for name, value in meanings if name == slot.name), None)
 
-    def _whole(self, slot: Slot, said: str, setting: Setting) -> Value:
-        match plain_type(slot.type):
-            case Text(pattern=pattern):
-                return said if said and (pattern is None or pattern_fits(pattern, said)) else None
-            case Choice():
-                meanings = self._phrases.get(tuple(fold(said).split()), ())
-                return next((value for name, value in meanings if name == slot.name), None)
-            case Basic(name="boolean"):
-                return _yes_or_no(said, setting.language.locale)
-            case Integer() | Number():
-                word = amounts.number_word(said, setting.language)
-                return word if word is not None else self._covering(slot, said, setting)
-            case Basic(name="time"):
-                hour = dates.bare_hour(said)
-                return hour if hour is not None else self._covering(slot, said, setting)
-            case Basic(name="money"):
-                amount = self._covering(slot, said, setting)
-                return amount if amount is not None else amounts.bare_money(said, setting)
-            case _:
-                return self._covering(slot, said, setting)
-
-    def _covering(self, slot: Slot, said: str, setting: Setting) -> Value:
+    def covering(self, slot: Slot, said: str, setting: Setting) -> Value:
         """The value of a form that takes the whole text."""
-        present = frozenset(self._set.Match(said) or ()) if self._forms else frozenset()
+        present = self._present(said)
         kind = next((kind for kind in self._kinds if slot in kind.slots), None)
         if kind is None or not present:
             return None
@@ -180,8 +192,10 @@ class Lexicon:
         patterns = dict.fromkeys(pattern for slot in slots if (pattern := _pattern(slot)) is not None)
         for pattern in patterns:
             its_slots = tuple(slot for slot in slots if _pattern(slot) == pattern)
-            yield Kind("text", its_slots, () if _is_broad(pattern) else self._add((_pattern_form(pattern),)))
-        for name, forms in (
+            yield Kind(
+                "text", _RANK_OF_PATTERNS, its_slots, () if _is_broad(pattern) else self._add((_pattern_form(pattern),))
+            )
+        others: tuple[tuple[str, Callable[[], tuple[Form, ...]]], ...] = (
             ("email", contacts.email_forms),
             ("url", contacts.url_forms),
             ("datetime", dates.moment_forms),
@@ -190,14 +204,15 @@ class Lexicon:
             ("money", lambda: amounts.money_forms(language, currency)),
             ("duration", lambda: amounts.duration_forms(language)),
             ("phone", contacts.phone_forms),
-        ):
+        )
+        for rank, (name, forms) in enumerate(others, _RANK_OF_OTHERS):
             its_slots = tuple(slot for slot in slots if _has((slot,), name))
             if its_slots:
                 known = {"date": self._dates, "time": self._times}.get(name, ())
-                yield Kind(name, its_slots, known or self._add(forms()))
+                yield Kind(name, rank, its_slots, known or self._add(forms()))
         numbers = tuple(slot for slot in slots if isinstance(plain_type(slot.type), Integer | Number))
         if numbers:
-            yield Kind("number", numbers, self._add(amounts.number_forms()))
+            yield Kind("number", _RANK_OF_OTHERS + len(others), numbers, self._add(amounts.number_forms()))
 
     def _add(self, forms: Iterable[Form]) -> tuple[int, ...]:
         numbers = []
@@ -217,29 +232,6 @@ def _set_options() -> re2.Options:
     return options
 
 
-def by_library(slot: Slot, text: str, setting: Setting) -> Value:
-    """What a library makes of an answer to a question about a date or time that no form reads."""
-    match plain_type(slot.type):
-        case Basic(name="date" | "time" | "datetime" as name):
-            found = dates.by_library(text, setting)
-        case _:
-            return None
-    if found is None:
-        return None
-    value: Value = _part(found, name, setting)
-    return value if fits(slot.type, value, setting.shapes) else None
-
-
-def _part(found: datetime, name: str, setting: Setting) -> Value:
-    match name:
-        case "date":
-            return found.date()
-        case "time":
-            return found.time().replace(microsecond=0)
-        case _:
-            return dates.moment(found.date(), found.time(), setting)
-
-
 def _has(slots: Iterable[Slot], *names: str) -> bool:
     types = (plain_type(slot.type) for slot in slots)
     return any(isinstance(each, Basic) and each.name in names for each in types)
@@ -256,7 +248,7 @@ def _is_broad(pattern: str) -> bool:
 
 
 def _pattern_form(pattern: str) -> Form:
-    return Form(f"{BEFORE}({pattern}){AFTER}", pattern, lambda groups, _: groups[0])
+    return Form(f"{BEFORE}({pattern}){AFTER}", pattern, lambda groups, _: groups[0] or None)
 
 
 def _phrases(slots: Iterable[Slot]) -> dict[tuple[str, ...], list[tuple[str, str]]]:
@@ -272,12 +264,3 @@ def _phrases(slots: Iterable[Slot]) -> dict[tuple[str, ...], list[tuple[str, str
             if (slot.name, value) not in meanings:
                 meanings.append((slot.name, value))
     return phrases
-
-
-def _yes_or_no(said: str, locale: str) -> bool | None:
-    """`yes`, and `yes please`: the first word decides."""
-    words = words_for(locale)
-    first = fold(said).partition(" ")[0]
-    if first in words.yes_words:
-        return True
-    return False if first in words.no_words else None

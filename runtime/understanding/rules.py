@@ -11,11 +11,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from flowc.runtime.kernel.events import Found, RankedIntent, Understood
 from flowc.runtime.program import Program, Slot
 from flowc.runtime.types import Text
-from flowc.runtime.understanding.examples import Captured, Named, Pattern, compile_examples, lay
+from flowc.runtime.understanding.answers import loosely, whole
+from flowc.runtime.understanding.examples import Captured, Named, Pattern, Tries, compile_examples, lay
 from flowc.runtime.understanding.fold import Word, words
 from flowc.runtime.understanding.forms import Setting
 from flowc.runtime.understanding.language import language
-from flowc.runtime.understanding.lexicon import Lexicon, Span, by_library
+from flowc.runtime.understanding.lexicon import Lexicon, Span
 from flowc.runtime.understanding.port import Asking, Heard
 from flowc.runtime.values import Shapes, Value, plain_type
 
@@ -47,55 +48,52 @@ class Rules:
 
     def hear(self, heard: Heard, asking: Asking) -> Understood:
         """What a message says, as far as the rules know."""
-        message = _Message(heard.text)
+        message = _Message(encodable(heard.text))
         setting = Setting(heard.now, _zone(asking.zone), language(asking.locale), self._shapes)
         lexicon = self._lexicon(asking.flow, setting.language.locale)
         matches = self._matches(message, asking, setting)
-        found = [each for match in matches for each in match[1]]
+        found = [each for _, values, _ in matches for each in values]
         taken: list[Span] = [(each.start, each.end) for each in found if each.end]
         asked = asking.asked
-        answer = None if asked is None else self._answer(lexicon, asked, message, setting)
-        if answer is not None:
-            found.append(answer)
+        if asked is not None and (value := self._answer(lexicon, asked, message.text, setting)) is not None:
+            found.append(_of_all(message, asked, value))
             taken.append((0, len(message.text)))
         found += lexicon.find(message.text, message.words, setting, None if asked is None else asked.name, taken)
-        if asked is not None and not found and (value := by_library(asked, message.text, setting)) is not None:
-            found.append(Found(value, asked.name, (asked.name,), 0, len(message.text)))
-        if not matches and not found:
-            return _NOTHING
-        return Understood(_ranked(matches, asking), tuple(found), self.name)
+        if asked is not None and not matches and not any(asked.name in each.slots for each in found):
+            value = loosely(asked, message.text, message.words(), setting)
+            found += () if value is None else (_of_all(message, asked, value),)
+        return Understood(_ranked(matches, asking), tuple(found), self.name) if matches or found else _NOTHING
 
     # ------------------------------------------------------------------------------------------------------ intents
 
     def _matches(self, message: "_Message", asking: Asking, setting: Setting) -> list[tuple[Named, list[Found], float]]:
         """The examples of candidates that the message is, with the values of their places."""
-        whole = self._examples.whole(message.text)
         matches = [
             (each.named, self._fixed_values(each.named, each.values, setting), CERTAIN)
-            for each in whole
+            for each in self._examples.whole(message.text)
             if _is_candidate(each.named, asking)
         ]
         spoken = message.words()
         if not spoken or len(spoken) > MOST_WORDS_OF_A_PATTERN:
             return matches
-        exact = {named for named, _, _ in matches}
+        exact, tries = {named for named, _, _ in matches}, Tries()
         for pattern in self._examples.beginning(spoken):
             if pattern.named in exact or not _is_candidate(pattern.named, asking):
                 continue
-            match = self._laid(pattern, message, spoken, setting)
+            match = self._laid(pattern, message, setting, tries)
             if match is not None:
                 matches.append(match)
         return matches
 
     def _laid(
-        self, pattern: Pattern, message: "_Message", spoken: Sequence[Word], setting: Setting
+        self, pattern: Pattern, message: "_Message", setting: Setting, tries: Tries
     ) -> tuple[Named, list[Found], float] | None:
         flow = pattern.named[0]
 
         def fits(slot: str, start: int, end: int) -> tuple[Value] | None:
             return self._place(flow, slot, message.text[start:end], setting)
 
-        placed = lay(pattern, spoken, fits)
+        placed = lay(pattern, message.words(), fits, tries)
         if placed is None:
             return None
         certain = all(not self._is_plain(flow, place.slot) for place in placed)
@@ -106,7 +104,7 @@ class Rules:
         slot = self._program.flows[flow].slots.get(name)
         if slot is None:
             return (said,)
-        value = self._lexicon(flow, setting.language.locale).whole(slot, said, setting)
+        value = whole(self._lexicon(flow, setting.language.locale), slot, said, setting)
         return None if value is None else (value,)
 
     def _fixed_values(self, named: Named, values: Sequence[tuple[str, str]], setting: Setting) -> list[Found]:
@@ -124,12 +122,9 @@ class Rules:
 
     # ------------------------------------------------------------------------------------------------------- values
 
-    def _answer(self, lexicon: Lexicon, asked: Slot, message: "_Message", setting: Setting) -> Found | None:
+    def _answer(self, lexicon: Lexicon, asked: Slot, text: str, setting: Setting) -> Value:
         """The whole message as the answer. To a question about plain text anything would be one: the kernel decides."""
-        if plain_type(asked.type) == Text():
-            return None
-        value = lexicon.whole(asked, message.text, setting)
-        return None if value is None else Found(value, asked.name, (asked.name,), 0, len(message.text))
+        return None if plain_type(asked.type) == Text() else whole(lexicon, asked, text, setting)
 
     def _make_lexicon(self, flow: str, locale: str) -> Lexicon:
         slots = tuple(self._program.flows[flow].slots.values())
@@ -152,6 +147,15 @@ class _Message:
         if self._words is None:
             self._words = words(self.text)
         return self._words
+
+
+def encodable(text: str) -> str:
+    """A text with `?` for each half of a character, which JSON can bring and no pattern reads."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def _of_all(message: _Message, asked: Slot, value: Value) -> Found:
+    return Found(value, asked.name, (asked.name,), 0, len(message.text))
 
 
 def _founds(placed: Mapping[Captured, Value]) -> list[Found]:
