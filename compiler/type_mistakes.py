@@ -49,8 +49,8 @@ def never_equal(literal: Expression, of: FlowType) -> Diagnostic:
 def not_comparable(expression: Binary, left: FlowType, right: FlowType) -> Diagnostic:
     return Diagnostic(
         TYPE_MISMATCH,
-        f"`{expression.operator}` of `{spelled(left)}` and `{spelled(right)}`",
-        (Label(expression.operator_span, "these two are never equal"),),
+        f"`{spelled(left)}` and `{spelled(right)}` are never equal",
+        (Label(expression.operator_span, f"always {'true' if expression.operator == '!=' else 'false'}"),),
     )
 
 

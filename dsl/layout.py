@@ -233,8 +233,8 @@ def long_lines(source: SourceFile) -> list[Diagnostic]:
 def too_large_file(source: SourceFile, size: int) -> Diagnostic:
     return Diagnostic(
         TOO_LARGE,
-        f"the file has {size:,} bytes",
-        (Label(Span(source.path, 0, 0), f"more than {MAX_BYTES:,}"),),
+        f"the file has {size:,} bytes, more than {MAX_BYTES:,}",
+        (Label(Span(source.path, 0, 0), "this file"),),
         help="split it: a library shares intents, slots, types and services",
     )
 

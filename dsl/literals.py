@@ -189,9 +189,9 @@ def too_many_items(count: int, most: int, span: Span) -> Diagnostic:
     """A list literal over its bound; `span` is its first item too many."""
     return Diagnostic(
         TOO_LARGE,
-        f"a list has {count:,} items",
+        f"a list has {count:,} items, more than {most:,}",
         (Label(span, f"item {most + 1:,}"),),
-        help=f"a list has at most {most:,} items: let a service answer a longer one",
+        help="let a service answer so long a list",
     )
 
 
