@@ -1,14 +1,13 @@
 """What the kernel answers: a step after an event, and what a position asks of understanding."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from flowc.runtime.kernel.events import Command, Handover, ReadRequest, Reply, Timer, Transition
 from flowc.runtime.kernel.position import Position
 from flowc.runtime.program import Intent, Slot
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """The position after an event, and what to do about it.
 
     `reads` not empty: the turn is not finished; run them together and go on with `ReadsDone` at `position`.
@@ -29,8 +28,7 @@ class Step:
     fault: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Struct, frozen=True):
     """An intent that somebody in reach handles; `distance` is 0 for the statement, 1 for the flow's `anywhere`,
     then its callers."""
 
@@ -39,8 +37,7 @@ class Candidate:
     distance: int
 
 
-@dataclass(frozen=True, slots=True)
-class Asking:
+class Asking(Struct, frozen=True):
     """What understanding needs to know about a position. `asked` is the slot that a question is about, `slots`
     those of the asking flow (for a value that only its type identifies), `offered` the labels of a `choose`."""
 

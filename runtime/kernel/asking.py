@@ -63,9 +63,11 @@ def _buttons(running: Running, slot: LoadedSlot) -> tuple[str, ...]:
             return ()
 
 
-def asked_slot(frame: LiveFrame, wait: AskWait) -> LoadedSlot:
-    """The slot that the question is about."""
-    return next((slot for slot in wait.slots if wait.waits[slot.name] == frame.wait), wait.slots[0])
+def slot_of_wait(wait: AskWait, name: str) -> LoadedSlot:
+    """The slot that the question is about, by the stored name of the wait."""
+    if len(wait.slots) == 1:
+        return wait.slots[0]
+    return next((slot for slot in wait.slots if wait.waits[slot.name] == name), wait.slots[0])
 
 
 def answer_of(running: Running, slot: LoadedSlot, heard: Value, text: str) -> Value:

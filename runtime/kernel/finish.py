@@ -9,10 +9,11 @@ from flowc.runtime.kernel.events import Timer
 from flowc.runtime.kernel.fault import Fault
 from flowc.runtime.kernel.position import Frame, Pending, Position, Progress, Run
 from flowc.runtime.kernel.running import LiveFrame, LiveRun, Running
-from flowc.runtime.kernel.taking import silences
+from flowc.runtime.kernel.taking import scopes, silences, user_wait
 from flowc.runtime.values import Value, encode
 
 LARGEST_STATE: Final = 256 * 1_024
+MILLISECOND: Final = timedelta(milliseconds=1)
 
 
 def finish(running: Running) -> Step:
@@ -70,16 +71,14 @@ def unchanged(running: Running, position: Position) -> Step:
 def timers(running: Running, position: Position) -> tuple[Timer, ...]:
     """Every silence arm in reach that has not run in this silence; for one time the nearest."""
     begin = position.heard or position.since
-    due: dict[int, Timer] = {}
-    passed: set[int] = set()
-    for key, after_ms, _ in silences(running):
-        if after_ms not in due and after_ms not in passed:
-            if key in running.silenced:
-                passed.add(after_ms)
-            else:
-                at = begin + timedelta(milliseconds=after_ms)
-                due[after_ms] = Timer(position.generation, after_ms, at)
-    return tuple([due[after_ms] for after_ms in sorted(due)])
+    passed: dict[int, bool] = {}
+    if running.silenced:
+        for key, after_ms, _ in silences(running):
+            passed.setdefault(after_ms, key in running.silenced)
+    else:  # no arm has run, as mostly: their names need not be made
+        passed = {after_ms: False for _, arms, _ in scopes(running, user_wait(running)) for after_ms in arms.silences}
+    due = sorted([after_ms for after_ms, has_passed in passed.items() if not has_passed])
+    return tuple([Timer(position.generation, after_ms, begin + after_ms * MILLISECOND) for after_ms in due])
 
 
 def _freeze(running: Running, *, stored: bool) -> Position:

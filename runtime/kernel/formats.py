@@ -4,7 +4,7 @@ text that needs it)."""
 from collections.abc import Callable
 from datetime import date, datetime, time
 from decimal import Decimal
-from functools import cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from flowc.runtime.kernel.evaluate import Env
@@ -27,7 +27,7 @@ def filter_function(name: str) -> Apply:
     return _FILTERS[name]
 
 
-@cache
+@lru_cache(maxsize=1_024)  # a user's locale is what a channel says
 def _locale(name: str) -> "Locale":
     """The locale of `de-AT` or `de_AT`; of its language, else English, where nobody knows it."""
     from babel import Locale, UnknownLocaleError
@@ -46,13 +46,19 @@ def _style(arguments: tuple[Value, ...], usual: str) -> str:
 
 
 def _date(env: Env, value: Value, arguments: tuple[Value, ...]) -> Value:
-    from babel.dates import format_date
-
     if isinstance(value, datetime):
         value = value.astimezone(env.zone).date()
     if not isinstance(value, date):
         return value
-    return format_date(value, _style(arguments, "medium"), locale=_locale(env.locale))
+    return _written_date(value, _style(arguments, "medium"), env.locale)
+
+
+@lru_cache(maxsize=4_096)
+def _written_date(day: date, style: str, locale: str) -> str:
+    """Kept, for days repeat and babel takes 8 µs to write one."""
+    from babel.dates import format_date
+
+    return format_date(day, style, locale=_locale(locale))
 
 
 def _time(env: Env, value: Value, arguments: tuple[Value, ...]) -> Value:

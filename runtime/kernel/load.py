@@ -111,6 +111,7 @@ def _flow(program: Program, flow: Flow) -> LoadedFlow:
         jobs=jobs,
         anywhere=_anywhere(flow.anywhere),
         slots=slots,
+        intent_slots={name: intent.slots for name, intent in flow.intents.items()},
         kept=_kept(flow, waits, jobs),
         secrets=frozenset(name for name, type in flow.variables.items() if _is_secret(type)),
         state_priorities={

@@ -190,6 +190,7 @@ class LoadedFlow:
     jobs: Mapping[str, LoadedJob]
     anywhere: LoadedArms
     slots: Mapping[str, LoadedSlot]
+    intent_slots: Mapping[str, frozenset[str]]
     kept: Mapping[str, frozenset[str]]
     secrets: frozenset[str]
     state_priorities: Mapping[str, LoadedPriority]
@@ -198,7 +199,7 @@ class LoadedFlow:
     locale: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class LoadedProgram:
     """`program` is what it was made from; a conversation begins with `main`, which is given `arguments`."""
 

@@ -76,8 +76,8 @@ class Running:
     __slots__ = (
         "commands", "commands_before", "continues", "conversation", "deferred", "drawn", "env", "expects", "frames",
         "gave_up", "grown", "handover", "heard", "loaded", "message", "moment", "outcome", "pc", "pending", "position",
-        "reading", "reads", "replies", "runs", "serial", "silenced", "spoke", "started", "steps", "transitions",
-        "unsaid", "user",
+        "reading", "reads", "replies", "runs", "serial", "silenced", "speaker", "spoke", "started", "steps",
+        "transitions", "unsaid", "user",
     )  # fmt: skip
 
     def __init__(self, loaded: LoadedProgram, position: Position | None, moment: Moment) -> None:
@@ -94,6 +94,7 @@ class Running:
         self.pc = STOP
         self.gave_up = False
         self.unsaid: Callable[[], None] | None = None
+        self.speaker: LiveRun | None = None  # the run of whom `env.locale` is
         self.expects: Expects = "nothing"
         self.reading = False
         self.spoke = False
@@ -154,6 +155,7 @@ class Running:
         self.user = user
         self.env.user_facts = user
         self.env.zone = zone_of(user.zone, self.loaded.program.zone)
+        self.speaker = None
 
     def set_message(self, message: Message) -> None:
         self.message = message
@@ -183,10 +185,12 @@ class Running:
 
     def bind(self, frame: LiveFrame) -> None:
         """Lets expressions read the variables of a frame."""
-        env = self.env
-        env.variables = frame.run.variables
+        env, run = self.env, frame.run
+        env.variables = run.variables
         env.locals = frame.locals
-        env.locale = self.locale(frame.run)
+        if run is not self.speaker:
+            self.speaker = run
+            env.locale = self.locale(run)
 
     def evaluate(self, expression: Evaluate, variables: Mapping[str, Value], locals: Mapping[str, Value]) -> Value:
         """The value of an expression over other variables than those of the frame that runs."""
@@ -304,10 +308,7 @@ class Running:
         texts = run.flow.locale
         if texts is None:
             texts = next((caller.flow.locale for caller in self.callers(run) if caller.flow.locale), None)
-        wanted = self.user.locale
-        if wanted and (texts is None or wanted[:2].lower() == texts[:2].lower()):
-            return wanted
-        return texts or "en"
+        return spoken_locale(texts, self.user.locale)
 
     def priority(self) -> PriorityClass:
         """The class of the conversation: that of the state on top, else of its flow, else of the callers."""
@@ -354,6 +355,13 @@ def _live_frame(frame: Frame, run: LiveRun) -> LiveFrame:
     live.failures = dict(frame.failures)
     live.key = frame.key
     return live
+
+
+def spoken_locale(texts: str | None, user: str | None) -> str:
+    """The locale of what is said, by that of the texts and the user's."""
+    if user and (texts is None or user[:2].lower() == texts[:2].lower()):
+        return user
+    return texts or "en"
 
 
 @lru_cache(maxsize=1_024)

@@ -7,7 +7,7 @@ of the statement runs in its frame; an arm of `anywhere` on top of the wait.
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from flowc.runtime.kernel.asking import answer_of, asked_slot, not_answered, plain_answer
+from flowc.runtime.kernel.asking import answer_of, not_answered, plain_answer, slot_of_wait
 from flowc.runtime.kernel.checks import failed_check, passing
 from flowc.runtime.kernel.choosing import not_chosen, take_choice
 from flowc.runtime.kernel.events import EventReceived, MessageReceived, RankedIntent
@@ -97,7 +97,7 @@ class _Message:
         self.wait = user_wait(running)
         self.frame = running.top
         self.run = self.frame.run
-        self.slot = asked_slot(self.frame, self.wait) if isinstance(self.wait, AskWait) else None
+        self.slot = slot_of_wait(self.wait, self.frame.wait) if isinstance(self.wait, AskWait) else None
         found = event.understood.found
         asked = self.slot.name if self.slot is not None else None
         self.found = heard_values(self.run.flow, found, asked, running.loaded.shapes) if found else {}
@@ -167,8 +167,7 @@ class _Message:
 
     def _sets_of_intent(self, run: LiveRun, intent: str) -> dict[str, Value]:
         """An intent also changes the slots that its examples name."""
-        declared = run.flow.flow.intents.get(intent)
-        changed = declared.slots if declared is not None else frozenset()
+        changed = run.flow.intent_slots.get(intent, frozenset())
         if run is self.run:
             asked = self.wait.names if isinstance(self.wait, AskWait) else frozenset()
             return self._sets(run, self.values, changed | asked)
