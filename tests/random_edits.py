@@ -6,6 +6,7 @@ one of them. The same seed is always the same edit of the same flows.
 
 import argparse
 import random
+import signal
 import sys
 import time
 import traceback
@@ -28,6 +29,7 @@ from flowc.runtime.program import Program
 
 FLOWS = Path(__file__).parent.parent / "flows"
 LIMIT_S = 1.0  # of the processor, for one edit of one project
+HANGS_S = 20.0  # when one is given up, where no test runner does that
 
 
 @cache
@@ -119,21 +121,28 @@ def tidy(source: SourceFile) -> None:
         keeps_everything(source)
 
 
+def give_up(_signal: int, _frame: object) -> None:
+    raise TimeoutError(f"hangs: more than {HANGS_S:.0f} s")
+
+
 def main() -> int:
     options = argparse.ArgumentParser(description="Random edits of the example flows.")
     options.add_argument("--edits", type=int, default=10_000, metavar="N", help="how many edits are tried")
     options.add_argument("--first", type=int, default=0, metavar="SEED", help="the first of them")
     options.add_argument("--seconds", type=float, default=float("inf"), metavar="S", help="stop after that time")
     chosen = options.parse_args()
+    signal.signal(signal.SIGPROF, give_up)
     begin = time.process_time()
     failed, slowest, seed = 0, 0.0, chosen.first
     while seed < chosen.first + chosen.edits and time.process_time() - begin < chosen.seconds:
+        signal.setitimer(signal.ITIMER_PROF, HANGS_S)
         try:
             slowest = max(slowest, try_edit(seed))
         except Exception:  # noqa: BLE001 - whatever it is, it is counted, and the next is tried
             failed += 1
             traceback.print_exc()
         seed += 1
+    signal.setitimer(signal.ITIMER_PROF, 0)
     print(f"{seed - chosen.first:,} edits, {failed} failed; the slowest of the others took {slowest * 1000:.0f} ms")
     return min(failed, 1)
 
