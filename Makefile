@@ -40,7 +40,11 @@ soak: $(INSTALLED)
 	$(BIN)/pytest -m soak --timeout 3600
 
 bench: $(INSTALLED)
-	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/compile.py
+	$(BIN)/python benchmarks/store.py
+	$(BIN)/python benchmarks/turns.py
+	$(BIN)/python benchmarks/turns_http.py
 
 docs: $(INSTALLED)
 	$(BIN)/typer flowc.cli.main utils docs --name flowc --title "flowc commands" --output docs/commands.md

@@ -85,6 +85,12 @@ def test_every_exemption_has_a_reason() -> None:
     assert bare == []
 
 
+def test_what_the_makefile_runs_is_there() -> None:
+    named = re.findall(r"\b(?:scripts|benchmarks)/\w+\.py", (ROOT / "Makefile").read_text())
+    assert named
+    assert [path for path in named if not (ROOT / path).is_file()] == []
+
+
 def test_pins_say_no_address() -> None:
     lines = (ROOT / "constraints.txt").read_text().splitlines()
     assert [line for line in lines if "/" in line or "@" in line] == []
