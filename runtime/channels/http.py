@@ -118,7 +118,7 @@ class Face:
             caller.address(conversation),
             body.text,
             valid_event_id(body.id or request.headers.get("idempotency-key")),
-            self.user(body, conversation),
+            self.user(body, caller.address(conversation)),
             scope=f"http:{caller.name}",
             owner=caller.name,
         )
@@ -127,12 +127,12 @@ class Face:
     async def open(self, request: Request, caller: Caller) -> Response:
         body = decoded(await content(request), OpenBody)
         conversation = valid_id(request.path_params["id"])
-        user = self.user(body, conversation)
-        turn = await self._engine.open_conversation(caller.address(conversation), user, owner=caller.name)
+        address = caller.address(conversation)
+        turn = await self._engine.open_conversation(address, self.user(body, address), owner=caller.name)
         return answered(turn, conversation)
 
-    def user(self, body: MessageBody | OpenBody, conversation: str) -> User:
-        return user_of(body.user, body.locale, conversation, self._declared, self._shapes)
+    def user(self, body: MessageBody | OpenBody, address: str) -> User | None:
+        return user_of(body.user, body.locale, address, self._declared, self._shapes)
 
     async def event(self, request: Request, caller: Caller) -> Response:
         name, identifier, fields = event_of(await content(request))

@@ -90,12 +90,12 @@ def valid_event_id(wanted: str | None) -> str | None:
 
 
 def user_of(
-    given: UserJson | None, locale: str | None, conversation: str, declared: tuple[Field, ...], shapes: Shapes
-) -> User:
-    """What the channel says of the user. Raises Malformed for a key that nobody declared or a value that does not
-    fit."""
+    given: UserJson | None, locale: str | None, address: str, declared: tuple[Field, ...], shapes: Shapes
+) -> User | None:
+    """What the channel says of the user; None where it says nothing, so that what is known stays. Raises Malformed for
+    a key that nobody declared or a value that does not fit."""
     if given is None:
-        return User(conversation, locale=locale)
+        return None if locale is None else User(address, locale=locale)
     names = {field.name: field for field in declared}
     try:
         known = msgspec.convert({key: value for key, value in given.items() if key not in names}, KnownUser)
@@ -105,9 +105,7 @@ def user_of(
     if extra:
         raise Malformed(f"`user` has no `{min(extra)}`; declare it in [user] of flowc.toml")
     fields = {key: typed(f"user.{key}", names[key], given[key], shapes) for key in given.keys() & names.keys()}
-    return User(
-        known.id or conversation, known.name, known.locale or locale, known.zone, known.channel, declared=fields
-    )
+    return User(known.id or address, known.name, known.locale or locale, known.zone, known.channel, declared=fields)
 
 
 def event_of(content: bytes) -> tuple[str, str, dict[str, object]]:

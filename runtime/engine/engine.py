@@ -231,7 +231,7 @@ class Engine:
         for session in self._sessions.values():
             for watcher in session.watchers:
                 watcher.set()
-        while not all(session.is_idle for session in self._sessions.values()) or self._commands.is_busy:  # noqa: ASYNC110
+        while not all(session.is_idle for session in self._sessions.values()) or self._commands.is_busy:  # noqa: ASYNC110  # rare
             await anyio.sleep(0.01)
 
     # ----------------------------------------------------------------------------------------------------------- inside
@@ -276,6 +276,9 @@ class Engine:
         declared = next((flow.events[name] for flow in program.flows.values() if name in flow.events), None)
         if declared is None:
             raise Malformed(f"{program.bot} has no event `{name}`")
+        unknown = fields.keys() - {field.name for field in declared.fields}
+        if unknown:
+            raise Malformed(f"event `{name}` has no field `{min(unknown)}`")
         shapes = Shapes(program.records, program.zone, program.currency)
         values: dict[str, Value] = {}
         for field in declared.fields:

@@ -13,6 +13,7 @@ from random import Random
 from typing import Any
 
 import httpx2
+
 from flowc.compiler.compile import compile_project
 from flowc.compiler.project import open_project
 from flowc.runtime import Engine
@@ -55,7 +56,6 @@ class Desk:
     port: int
     wishes: asyncio.Queue[None]
     token: str | None = None
-    sent: int = field(default=0)
 
     def script(self, operation: str, *outcomes: Outcome) -> None:
         self.shop.script(operation, outcomes)
@@ -75,11 +75,12 @@ class Desk:
     async def get(self, path: str, *, token: str | None = None) -> httpx2.Response:
         return await self.client.get(path, headers=self.headers(token))
 
-    async def say(self, text: str, conversation: str = "c", **more: object) -> Any:
+    async def say(self, text: str, conversation: str = "c", **more: object) -> dict[str, Any]:
         """The answer to a message, which must be 200."""
         answer = await self.post("messages", {"text": text, **more}, conversation)
         assert answer.status_code == 200, answer.text
-        return answer.json()
+        told: dict[str, Any] = answer.json()
+        return told
 
     @asynccontextmanager
     async def stream(

@@ -255,3 +255,9 @@ async def test_a_backend_that_is_away_is_said_in_the_flows_words(desk: Desk) -> 
     desk.script("find", Fails("rejected"))
     answer = await desk.say("find it")
     assert "Not found." in [reply["text"] for reply in answer["replies"]]
+
+
+async def test_a_message_that_says_nothing_of_its_user_leaves_what_is_known(desk: Desk) -> None:
+    await desk.post("open", {"user": {"id": "ann", "name": "Ann", "tier": "gold"}})
+    await desk.say("echo")
+    assert (await desk.say("hm"))["replies"][0]["text"] == "You said hm, gold."
