@@ -1,6 +1,5 @@
 """`flowc explain`: the page of a code, or the effective policy of a service."""
 
-import re
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -56,19 +55,19 @@ def code_page(wanted: str) -> str:
     key = wanted.upper() if wanted.upper().startswith("FLW") else f"FLW{wanted}"
     if key in pages:
         return pages[key].read_text(encoding="utf-8").strip()
-    for page in pages.values():
-        text = page.read_text(encoding="utf-8").strip()
-        if re.search(rf"\b{re.escape(wanted.lower())}\b", text.split("\n", 1)[0]):
-            return text
-    raise Stop(f"no finding has the code `{wanted}`", help=near(wanted.upper(), sorted(pages)))
+    texts = [page.read_text(encoding="utf-8").strip() for page in pages.values()]
+    named = {text.split(maxsplit=3)[2]: text for text in texts}  # `# FLW201 unknown-state`
+    if wanted.lower() in named:
+        return named[wanted.lower()]
+    raise Stop(f"no finding has the code `{wanted}`", help=near(wanted, [*pages, *named]))
 
 
 def near(wanted: str, known: list[str]) -> str:
     """A suggestion, or where all codes are listed."""
-    from rapidfuzz import process
+    from flowc.dsl.mistakes import nearest
 
-    found = process.extractOne(wanted, known, score_cutoff=75)
-    return f"did you mean `{found[0]}`?" if found else "docs/diagnostics lists all codes"
+    found = nearest(wanted.upper(), known) or nearest(wanted.lower(), known)
+    return f"did you mean `{found}`?" if found else "docs/diagnostics lists all codes"
 
 
 def styled(page: str, terminal: Terminal) -> str:

@@ -231,7 +231,8 @@ def test_explain_shows_a_page() -> None:
 
 
 def test_explain_suggests_a_code() -> None:
-    assert "did you mean" in one_sentence(flowc("explain", "FLW2011"))
+    assert "did you mean `FLW201`?" in one_sentence(flowc("explain", "FLW2011"))
+    assert "did you mean `unknown-state`?" in one_sentence(flowc("explain", "unknwon-state"))
 
 
 def test_explain_shows_what_a_service_costs(bot: Path) -> None:
