@@ -25,6 +25,7 @@ import apsw
 
 from flowc.runtime.errors import StoreError, StoreUnavailable
 from flowc.runtime.store.file import DISK, connect, connect_reading, discard
+from flowc.runtime.store.relief import Relief
 
 T = TypeVar("T")
 
@@ -62,7 +63,9 @@ class Figures:
     bad: int = 0
     reopened: int = 0
     checkpoints: int = 0
-    busy_s: float = 0.0
+    busy_s: float = 0.0  # all of a group
+    synced_s: float = 0.0  # its COMMIT
+    copied_s: float = 0.0  # copying the log, but for what a thread beside the loop does
 
 
 @dataclass(slots=True, eq=False)
@@ -85,6 +88,10 @@ class Writer:
     _checkpoint_at: int = CHECKPOINT_PAGES
     _idle: asyncio.Event | None = None
     _closed: bool = False
+    _relief: Relief = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._relief = Relief(self.path, self.vfs)
 
     # ------------------------------------------------------------------------------------------------------ for callers
 
@@ -140,6 +147,7 @@ class Writer:
             self._thread.join()  # it has nothing to do but to end
         self.broken()
         self._drop()
+        self._relief.close()
 
     # ----------------------------------------------------------------------------------------------------------- groups
 
@@ -163,6 +171,7 @@ class Writer:
                 self._thread = Thread(target=self._work, name="flowc-store-writer", daemon=True)
                 self._thread.start()
             self._finish(loop, group)
+            self._relieve()
 
     def _take(self) -> list[Job[object]]:
         """The next group: at most one unit a conversation, the order kept."""
@@ -188,6 +197,9 @@ class Writer:
             loop, group = item
             self._commit(group)
             loop.call_soon_threadsafe(self._finish, loop, group)
+            if self._is_long:
+                self._relief.end()  # of the time on the loop
+                self._checkpoint()
 
     def _finish(self, loop: asyncio.AbstractEventLoop, group: list[Job[object]]) -> None:
         self._busy = False
@@ -215,10 +227,10 @@ class Writer:
         except Exception as error:  # noqa: BLE001 - the disk; or a bug of ours, and nobody may wait for ever for that
             self._drop()
             self._answer(group, StoreUnavailable(str(error)))
-        self._checkpoint()
         self.figures.groups += 1
         self.figures.jobs += len(group)
         self.figures.busy_s += self.timer() - began
+        self.figures.synced_s += self._synced_s
         return self._synced_s
 
     def _transact(self, group: list[Job[object]]) -> None:
@@ -263,22 +275,38 @@ class Writer:
         for job in jobs:
             job.answer = answer
 
+    @property
+    def _is_long(self) -> bool:
+        return self._connection is not None and self._log_pages >= self._checkpoint_at
+
+    def _relieve(self) -> None:
+        """On the loop: the bulk of a long log is copied beside it."""
+        if self._relief.is_over:
+            self._relief.end()
+            self._checkpoint()
+        elif self._is_long and not self._relief.is_under_way:
+            self._relief.begin()
+
     def _checkpoint(self) -> None:
-        """Copies the log into the file when it is long. Its failure is not that of the commits before it."""
-        if self._connection is None or self._log_pages < self._checkpoint_at:
+        """Copies the log into the file. Its failure is not that of the commits before it."""
+        if self._connection is None:
             return
+        began = self.timer()
         self.figures.checkpoints += 1
         try:
             pages, copied = self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
         except DISK:
             self._drop()
             return
+        finally:
+            self.figures.copied_s += self.timer() - began
         # A long read may hold the log: then it grows, and is tried again a piece later.
         self._checkpoint_at = CHECKPOINT_PAGES if copied >= pages else pages + CHECKPOINT_PAGES
         self._log_pages = 0
 
     def _connected(self) -> apsw.Connection:
         if self._connection is None:
+            self._relief.end()
             self._connection = connect(self.path, vfs=self.vfs)
             self._connection.set_wal_hook(self._committed)
             self._log_pages, self._checkpoint_at = 0, CHECKPOINT_PAGES

@@ -177,10 +177,11 @@ async def test_closing_waits_for_what_was_asked_and_then_refuses(store: SqliteSt
 async def test_the_log_is_copied_when_it_is_long(tmp_path: Path) -> None:
     async with sqlite_store(tmp_path / "flowc.db") as store:
         row = Row(ANNA)
-        for number in range(30):
+        number = 0
+        while store.figures.checkpoints < 5:  # each lets the log begin anew
             row = await committed(store, replace(unit(row, message(f"{number}")), position=b"x" * 200_000))
-        assert store.figures.checkpoints >= 1
-        assert (tmp_path / "flowc.db-wal").stat().st_size < 30 * 200_000
+            number += 1
+        assert (tmp_path / "flowc.db-wal").stat().st_size < number * 200_000
         assert await store.receive([event("next")], A) == (Received(1, True),)
 
 
