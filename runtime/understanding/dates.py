@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 
-from flowc.runtime.understanding.forms import AFTER, BEFORE, Form, Groups, Setting, form, one_of
+from flowc.runtime.understanding.forms import Form, Groups, Setting, form, one_of
 from flowc.runtime.understanding.language import Language
 from flowc.runtime.values import Value
 
@@ -16,6 +16,7 @@ _DAY_NUMBER = r"([0-9]{1,2})(?:st|nd|rd|th|\.)?"
 _OF = r"\s+(?:of\s+)?"
 _YEAR = r"(?:,?\s+([0-9]{4}))?"
 _HALF = r"\s*(a\.?m\.?|p\.?m\.?)"
+_NO_COLON = r"(?:$|[^\pL\pN_:]|:(?:$|\s))"
 _RFC_3339 = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2})?(?:Z|[+-][0-9]{2}:[0-9]{2})?"
 
 
@@ -41,7 +42,7 @@ def date_forms(language: Language) -> tuple[Form, ...]:
 def time_forms(language: Language) -> tuple[Form, ...]:
     """The forms of a time of day. `9.30` is one only before `Uhr`, because elsewhere it is a number."""
     return (
-        form(r"([01]?[0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9]))?(?:" + _HALF + ")?", _clock),
+        form(r"([01]?[0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9]))?(?:" + _HALF + ")?", _clock, after=_NO_COLON),
         form(r"(1[0-2]|0?[1-9])()()" + _HALF, _clock),
         form(r"([01]?[0-9]|2[0-3])(?:[.:]([0-5][0-9]))?()()\s*uhr", _clock),
         form(one_of(language.clock_words), _clock_word),
@@ -50,7 +51,7 @@ def time_forms(language: Language) -> tuple[Form, ...]:
 
 def moment_forms() -> tuple[Form, ...]:
     """The forms of a moment that are one: others are a date and a time beside each other (`moment`)."""
-    return (Form(f"{BEFORE}({_RFC_3339}){AFTER}", _RFC_3339, _rfc_3339),)
+    return (form(_RFC_3339, _rfc_3339),)
 
 
 def moment(day: date, clock: time, setting: Setting) -> datetime:
@@ -61,7 +62,7 @@ def moment(day: date, clock: time, setting: Setting) -> datetime:
 def bare_hour(text: str, language: Language) -> time | None:
     """`9` and `at 9` as the answer to a question about a time."""
     first, _, rest = text.casefold().partition(" ")
-    hour = rest.strip() if first in language.at_words else first
+    hour = rest.strip() if first in language.at_words else text
     return time(int(hour)) if re.fullmatch("[0-9]{1,2}", hour) and int(hour) < 24 else None
 
 

@@ -3,8 +3,11 @@
 "Where's my ORDER?!" and "wheres my order" are the same. An apostrophe is left out, other punctuation separates words.
 """
 
+import re
 import unicodedata
-from dataclasses import dataclass
+from itertools import islice
+
+from msgspec import Struct
 
 MOST_WORDS = 1_000  # beyond them no message is an example, and no choice is looked for
 MOST_LETTERS = 200  # a longer word stands as it is: putting accents in order is quadratic in how many a letter has
@@ -29,8 +32,11 @@ class _Table(dict[int, int | str | None]):
 _TABLE = _Table()
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+# A run of what separates no words; of a message in ASCII, as most are, they are found in a fifth of the time.
+_ASCII_RUN = re.compile(f"[^{re.escape(''.join(chr(code) for code in range(128) if _TABLE[code] == ' '))}]+")
+
+
+class Word(Struct, frozen=True):
     """A folded word, and where it stands in the message."""
 
     text: str
@@ -46,7 +52,11 @@ def fold(text: str) -> str:
 
 def words(text: str, most: int = MOST_WORDS) -> list[Word]:
     """The folded words of a text with their places, the first `most` of them."""
-    found: list[Word] = []
+    if text.isascii():
+        runs = islice(_ASCII_RUN.finditer(text), most)
+        found = [Word(run[0].lower().translate(_TABLE), run.start(), run.end()) for run in runs]
+        return [word for word in found if word.text]
+    found = []
     start = None
     for at, character in enumerate(text):
         separates = _TABLE[ord(character)] == " "

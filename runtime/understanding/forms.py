@@ -10,6 +10,7 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 import re2
+from msgspec import Struct
 
 from flowc.runtime.understanding.language import Language
 from flowc.runtime.values import Shapes, Value
@@ -19,8 +20,7 @@ BEFORE = r"(?:^|[^\pL\pN_])"
 AFTER = r"(?:$|[^\pL\pN_])"
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(Struct, frozen=True):
     """What the meaning of a form depends on: now, in the user's zone, and what their language calls things."""
 
     now: datetime

@@ -43,6 +43,7 @@ class Language:
 
 @dataclass(frozen=True, slots=True)
 class _Own:
+    months: Mapping[str, int]  # besides those of CLDR
     day_words: Mapping[str, int | None]
     clock_words: Mapping[str, int]
     units: Mapping[str, int]
@@ -60,6 +61,7 @@ def _words(listed: str) -> frozenset[str]:
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 
 _ENGLISH = _Own(
+    {"sept": 9},
     {"today": 0, "tonight": 0, "tomorrow": 1, "the day after tomorrow": 2, "yesterday": -1},
     {"noon": 12, "midday": 12, "midnight": 0},
     {
@@ -76,6 +78,7 @@ _ENGLISH = _Own(
     _words("please thanks thank you that thats it its is isnt was wasnt i do dont am im of course indeed"),
 )
 _GERMAN = _Own(
+    {},
     {"heute": 0, "morgen": 1, "übermorgen": 2, "gestern": -1, "guten morgen": None, "heute morgen": 0},
     {"mittag": 12, "mittags": 12, "mitternacht": 0},
     {
@@ -100,7 +103,7 @@ def language(locale: str) -> Language:
     own = _GERMAN if known.language == "de" else _ENGLISH
     return Language(
         str(known),
-        _months(known),
+        {**_months(known), **own.months},
         {name.casefold(): day for day, name in get_day_names("wide", locale=known).items()},
         own.day_words,
         own.clock_words,

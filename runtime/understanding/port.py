@@ -5,9 +5,10 @@ When nothing answers in time, the message is not understood; that is an answer t
 a turn.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
+
+from msgspec import Struct
 
 from flowc.runtime.errors import FlowcError
 from flowc.runtime.kernel.answer import Asking
@@ -16,8 +17,7 @@ from flowc.runtime.kernel.events import Understood
 __all__ = ["Asking", "Heard", "Provider", "Undecided"]
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(Struct, frozen=True):
     """A message as its channel gave it. `now` is the turn's, aware."""
 
     text: str

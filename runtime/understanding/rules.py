@@ -57,8 +57,8 @@ class Rules:
         asked = asking.asked
         if asked is not None and (value := self._answer(lexicon, asked, message.text, setting)) is not None:
             found.append(_of_all(message, asked, value))
-            taken.append((0, len(message.text)))
-        found += lexicon.find(message.text, message.words, setting, None if asked is None else asked.name, taken)
+        else:  # beside an answer, which is the whole message, there is no place for other values
+            found += lexicon.find(message.text, message.words, setting, None if asked is None else asked.name, taken)
         if asked is not None and not matches and not any(asked.name in each.slots for each in found):
             value = loosely(asked, message.text, message.words(), setting)
             found += () if value is None else (_of_all(message, asked, value),)
@@ -163,11 +163,17 @@ def _founds(placed: Mapping[Captured, Value]) -> list[Found]:
 
 
 def _is_candidate(named: Named, asking: Asking) -> bool:
-    return any(each.intent.name == named[1] and each.flow == named[0] for each in asking.candidates)
+    flow, intent = named
+    for each in asking.candidates:  # noqa: SIM110 - for so few `any` costs five times as much
+        if each.intent.name == intent and each.flow == flow:
+            return True
+    return False
 
 
 def _ranked(matches: Sequence[tuple[Named, list[Found], float]], asking: Asking) -> tuple[RankedIntent, ...]:
     """Surest first, then the nearest scope."""
+    if len(matches) < 2:
+        return tuple([RankedIntent(named[1], confidence) for named, _, confidence in matches])
     distances = {(each.flow, each.intent.name): each.distance for each in asking.candidates}
     surest: dict[str, tuple[float, int]] = {}
     for named, _, confidence in matches:
