@@ -3,7 +3,6 @@
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +10,7 @@ from hypothesis import strategies as st
 from understanding.bots import INTENTS, NOW, SLOTS, asking, intent, program, slot
 from understanding.tables import TABLES, Row, rows, rules, written
 
-from flowc.runtime.kernel.answer import Candidate
+from flowc.runtime.kernel.answer import Asking, Candidate
 from flowc.runtime.kernel.events import Found, Understood
 from flowc.runtime.program import Slot
 from flowc.runtime.types import Choice, Integer, Text
@@ -50,7 +49,7 @@ def test_only_candidates_count() -> None:
 def test_the_nearest_scope_comes_before_the_order_of_declaration() -> None:
     intents = (intent("far", "yes"), intent("near", "yes"))
     candidates = (Candidate("main", intents[0], 2), Candidate("main", intents[1], 1))
-    here = replace(asking(slots=()), candidates=candidates)
+    here = Asking("main", "w", 0.5, candidates, (), None, (), "en", "UTC")
     got = Rules(program((), intents)).hear(Heard("yes", NOW), here)
     assert [each.name for each in got.intents] == ["near", "far"]
 
