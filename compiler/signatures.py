@@ -158,13 +158,14 @@ class TypeReader:
         return tuple(Field(name, of) for name, of in types)  # type: ignore[arg-type]  # unknown, see above
 
     def _named(self, path: str, name: str, span: Span) -> FlowType:
+        """The type that is declared as `name`, or that it is a misspelling of."""
         scope = self.declarations.scopes[path]
-        found = scope.types.get(name)
-        if found is None:
-            if name not in scope.lost:
-                self.report(unknown_type(name, span, scope))
-            return UNKNOWN
-        home, declaration = found
+        if name not in scope.types and name not in scope.lost:
+            self.report(unknown_type(name, span, scope))
+            name = nearest(name, [*BASICS, *scope.types]) or name
+        if name not in scope.types:
+            return BASICS.get(name, UNKNOWN)
+        home, declaration = scope.types[name]
         self.used.add(declaration)
         self.mentioned.setdefault(path, set()).add(name)
         return self.declared(home, declaration)
