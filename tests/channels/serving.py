@@ -117,12 +117,14 @@ class Stream:
 
 
 @asynccontextmanager
-async def serving(*tokens: Token, store: Store | None = None, token: str | None = None) -> AsyncIterator[Desk]:
+async def serving(
+    *tokens: Token, store: Store | None = None, token: str | None = None, port: int = 0
+) -> AsyncIterator[Desk]:
     """A server of the desk; it ends as it does on SIGTERM."""
     clock, rng, program = SimulatedClock(START_MS), Random(7), desk()
     shapes = Shapes(program.records, program.zone, program.currency)
     shop = ScriptedAdapter(program.services["shop"], shapes, clock)
-    listening = bound("127.0.0.1", 0)
+    listening = bound("127.0.0.1", port)
     port = listening.getsockname()[1]
     wishes: asyncio.Queue[None] = asyncio.Queue()
     started, closing = asyncio.Event(), asyncio.Event()
