@@ -6,6 +6,7 @@ A flow is flat code: a tuple of instructions that name each other by index (`Tar
 the arm's pattern stands for the state: `on agent.do.helpdesk`.
 
 Changing the meaning of anything here is a new `FORMAT` (see `flowc.runtime.bundle`).
+The file is long because it is that format, whole.
 """
 
 from typing import Literal
