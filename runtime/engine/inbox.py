@@ -15,7 +15,7 @@ class Inbox:
     def __init__(self, seal: Seal) -> None:
         self._seal = seal
         self._events: Sequence[InboxEvent] | None = None
-        self._counted: set[int] = set()
+        self._counted: dict[int, int] = {}  # by number
         self.is_whole = False
 
     @property
@@ -33,16 +33,18 @@ class Inbox:
         self._events = events
         self.is_whole = is_whole
 
-    def count(self, number: int) -> None:
-        """The store has counted the next try of the event already."""
-        self._counted.add(number)
+    def count(self, number: int, tries: int) -> None:
+        """The next try of the event is counted already where the store has that many: by the commit before it, or
+        before a try that came to nothing through the store."""
+        self._counted[number] = tries
 
-    def is_counted(self, number: int) -> bool:
-        """Whether this try is counted; said once, the next try is another."""
-        if number in self._counted:
-            self._counted.discard(number)
-            return True
-        return False
+    def uncount(self, number: int) -> None:
+        """The store has said what it counted."""
+        self._counted.pop(number, None)
+
+    def is_counted(self, number: int, tries: int) -> bool:
+        """Whether the next try is counted; said once, the one after it is another."""
+        return tries >= self._counted.pop(number, tries + 1)
 
     def events(self, known: Callable[[EventHash], Pending | None]) -> Iterator[Pending]:
         """The events in order: those in hand as they are, with who waits for them."""

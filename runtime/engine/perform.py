@@ -13,6 +13,7 @@ from flowc.runtime.engine.pending import Pending
 from flowc.runtime.engine.stored import (
     Body,
     MessageBody,
+    ResultBody,
     SealedBody,
     Spoken,
     body_bytes,
@@ -36,6 +37,7 @@ from flowc.runtime.kernel import advance, asking
 from flowc.runtime.kernel.answer import Asking, Step
 from flowc.runtime.kernel.events import (
     CallResult,
+    CommandKey,
     Continued,
     Faulted,
     Moment,
@@ -189,7 +191,7 @@ class Performer:
         if begins:
             stand = structs.replace(stand, position=None, deployed=self._around.current)
         now_ms, moment = self._moment(stand.row)
-        taken = Taken(Faulted(moment, of_message, reason), moment, now_ms)
+        taken = Taken(Faulted(moment, of_message, reason, _key_of(pending)), moment, now_ms)
         dead = Dead(
             pending.kind,
             b"" if pending.body is None else body_bytes(self.sealed(stand, pending.body)),
@@ -272,6 +274,11 @@ class Performer:
 
 def with_source(unit: Unit, source: Source) -> Unit:
     return unit if unit.source == source else structs.replace(unit, source=source)
+
+
+def _key_of(pending: Pending) -> CommandKey | None:
+    """The command whose result it is."""
+    return pending.body.key if isinstance(pending.body, ResultBody | SealedBody) else None
 
 
 def _is_result(pending: Pending) -> bool:

@@ -300,6 +300,7 @@ class Session:
                 raise Fault("the event stopped the server")
             made = await self._performer.turn(stand, pending, self.store_now, self._source)
         except StoreUnavailable:
+            self._uncount(pending)
             raise
         except Exception as error:  # noqa: BLE001 - a failed turn becomes a recorded event
             facts = {"tries": pending.tries, "kind": pending.kind, "error": type(error).__name__}
@@ -313,8 +314,10 @@ class Session:
         """Counts a try before it is made, in the store where the event is there. False: it is consumed."""
         if pending.number is None:
             pending.tries += 1
-        elif not self._inbox.is_counted(pending.number):
+        elif not self._inbox.is_counted(pending.number, pending.tries):
+            self._inbox.count(pending.number, pending.tries + 1)  # where the store does not say whether it did
             tries = await self._around.store.tried(self.address, pending.number, self._around.holder)
+            self._inbox.uncount(pending.number)
             if tries is None:
                 return False
             pending.tries = tries
@@ -335,7 +338,7 @@ class Session:
                 self.stand = Stand(row, made.position, made.stand.deployed)
                 self._inbox.learn(() if following is None else (following,), is_whole=following is None)
                 if following is not None:
-                    self._inbox.count(following.number)
+                    self._inbox.count(following.number, following.tries)
                 self._follow(pending, made, unit)
             case Unfit(reason=reason) if made.unit.dead is None:
                 await self._commit(pending, self._performer.fault(made.stand, pending, self._source(pending), reason))
@@ -365,8 +368,15 @@ class Session:
             case Lost(why="settled"):
                 self._consumed(pending)
             case Lost() | Unknown() | Committed():
-                pending.tries -= 1  # it was no fault of ours
+                self._uncount(pending)
         self.forget()
+
+    def _uncount(self, pending: Pending) -> None:
+        """A try that came to nothing by no fault of ours: the next one is the same."""
+        if pending.number is None:
+            pending.tries -= 1
+        else:
+            self._inbox.count(pending.number, pending.tries)
 
     def _consumed(self, pending: Pending) -> None:
         if pending is self._direct:

@@ -1,5 +1,7 @@
 """`advance`: one event at one position. Pure, total, and the same for the same arguments."""
 
+from msgspec import structs
+
 from flowc.runtime.kernel.answer import Step
 from flowc.runtime.kernel.calling import ask_reads, end_as_fault, job_done, reads_done, to_anywhere, write_done
 from flowc.runtime.kernel.events import (
@@ -163,7 +165,10 @@ def _begin(loaded: LoadedProgram, before: Position | None, event: Event) -> Step
 
 def _fault_turn(loaded: LoadedProgram, position: Position | None, event: Faulted) -> Step:
     """An event that failed three times is consumed. Of a message the position stays and the user is told; of anything
-    else the conversation goes to `on failure`, else it ends."""
+    else the conversation goes to `on failure`, else it ends. A job whose result it was is over."""
+    if position is not None and event.key in position.jobs:
+        left = tuple([job for job in position.deferred if job.key != event.key])
+        position = structs.replace(position, deferred=left)
     if position is None or position.ended:
         return Step(position, ended=position is not None, outcome=position.outcome if position is not None else None)
     running = Running(loaded, position, event.moment)

@@ -149,11 +149,13 @@ class HandoffAnswered(Struct, frozen=True, tag="handoff"):
 
 class Faulted(Struct, frozen=True, tag="faulted"):
     """The fault turn of an event that failed three times. For a message the position stays and the fault reply is
-    said; for others the conversation goes to `on failure`, else ends with outcome `fault`."""
+    said; for others the conversation goes to `on failure`, else ends with outcome `fault`. `key` where it was a
+    result: a job with it is over, none of its arms was run."""
 
     moment: Moment
     of_message: bool
     reason: str
+    key: CommandKey | None = None
 
 
 Event = (

@@ -4,9 +4,10 @@ import asyncio
 
 from engine.world import Server, Trouble, World
 
+from flowc.runtime.engine.stored import ResultBody, body_bytes, result_hash
 from flowc.runtime.kernel.events import CallFailure, Succeeded
 from flowc.runtime.services.port import Later
-from flowc.runtime.store.rows import Address
+from flowc.runtime.store.rows import Address, Holder, Incoming, Result, ServerId, Settled
 
 
 async def stop_during(world: World, text: str, operation: str) -> None:
@@ -208,3 +209,27 @@ async def test_after_the_end_a_job_runs_with_nothing_waiting_and_answers_its_own
         assert ("1", "After all paid x.") in said
         assert (await world.loaded()).row.incarnation == 2
         assert (await world.store.commands(Address("c"))) == ()
+
+
+async def test_a_job_whose_result_is_set_aside_is_over(world: World) -> None:
+    async with world.serving() as server:
+        await server.say("what")
+        world.backends.hold("pay")
+        await server.say("many")
+        await server.settle()
+        assert (await world.loaded()).row.jobs == 1
+    address, gone = Address("c"), Holder(ServerId("gone"), 1000)
+    [job] = await world.store.commands(address)
+    body = body_bytes(ResultBody(job.key, Succeeded("x"), job.cause))
+    event = Incoming(address, result_hash(job.key), "result", body, incarnation=job.incarnation)
+    [settled] = await world.store.settle([Result(address, job.key, b"", event)], gone)
+    assert isinstance(settled, Settled)
+    for _ in range(3):  # the servers that took it did not live to tell
+        await world.store.tried(address, settled.number, gone)
+    async with world.serving() as server:
+        await server.wait(31)
+        [dead] = await world.store.dead()
+        assert dead.dead.kind == "result"
+        row = (await world.loaded()).row
+        assert (row.jobs, row.position) == (0, b"")
+        assert "After all" not in " ".join(await server.said())

@@ -7,7 +7,10 @@ from engine.world import Trouble, World
 
 from flowc.runtime.engine.errors import TooBusy, Unavailable
 from flowc.runtime.engine.message import Accepted, Message
+from flowc.runtime.engine.stored import MessageBody, body_bytes
 from flowc.runtime.kernel.events import Succeeded
+from flowc.runtime.store.recent import event_hash
+from flowc.runtime.store.rows import Address, FromInbox, Holder, Incoming, Received, ServerId
 
 
 async def test_messages_of_a_busy_conversation_are_taken_in_the_order_of_acceptance(world: World) -> None:
@@ -128,6 +131,40 @@ async def test_an_accepted_message_is_stored_and_answered_by_the_stream(world: W
         accepted = await accepting
         assert isinstance(accepted, Accepted)
         assert len((await world.loaded()).inbox) == 1
+        gate.give(Succeeded("x"))
+        await server.settle()
+        assert (await server.said())[-2:] == ["Found x and othered.", "Ready."]
+
+
+async def test_trouble_of_the_store_uses_up_no_tries_of_an_event(world: World) -> None:
+    trouble = Trouble(world.store)
+    async with world.serving(trouble) as server:  # type: ignore[arg-type]  # it passes on what it does not have
+        await server.say("what")
+        gate = world.backends.hold("find")
+        first, second = server.saying("look"), server.saying("bye")
+        await server.settle()
+        trouble.before = [lambda unit: isinstance(unit.source, FromInbox)] * 5
+        gate.give(Succeeded("x"))
+        assert (await first).state == "waiting"
+        assert trouble.before == []
+        assert (await second).state == "ended"
+        assert await world.store.dead() == ()
+
+
+async def test_a_try_that_is_counted_and_nobody_learns_it_is_not_counted_again(world: World) -> None:
+    trouble = Trouble(world.store)
+    async with world.serving(trouble) as server:  # type: ignore[arg-type]  # it passes on what it does not have
+        await server.say("what")
+        gone = Holder(ServerId("gone"), 1)
+        event = Incoming(Address("c"), event_hash("", "look"), "message", body_bytes(MessageBody("look")))
+        [stored] = await world.store.receive([event], gone)
+        assert isinstance(stored, Received)
+        trouble.untold_tries = 1
+        await server.wait(1)
+        assert [waiting.tries for waiting in (await world.loaded()).inbox] == [1]
+        gate = world.backends.hold("find")
+        await server.wait(31)
+        assert [waiting.tries for waiting in (await world.loaded()).inbox] == [1]
         gate.give(Succeeded("x"))
         await server.settle()
         assert (await server.said())[-2:] == ["Found x and othered.", "Ready."]

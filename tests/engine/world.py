@@ -23,7 +23,7 @@ from flowc.runtime.program import Program
 from flowc.runtime.services.port import Call, Claim, Later
 from flowc.runtime.simulate.clock import SimulatedClock
 from flowc.runtime.store.port import Store
-from flowc.runtime.store.rows import Address, JournalRow, Loaded, Outcome, Unit, Unknown, Wanted
+from flowc.runtime.store.rows import Address, Holder, JournalRow, Loaded, Outcome, Unit, Unknown, Wanted
 from flowc.runtime.telemetry import silent
 from flowc.runtime.understanding.port import Heard
 
@@ -195,6 +195,7 @@ class Trouble:
         self.after: list[Fail] = []
         self.gate: asyncio.Event | None = None
         self.is_gone = False
+        self.untold_tries = 0
 
     def __getattr__(self, name: str) -> object:
         found = getattr(self._store, name)
@@ -206,6 +207,14 @@ class Trouble:
 
     async def _refusing(self, *arguments: object, **named: object) -> None:
         raise StoreUnavailable("the test took it away")
+
+    async def tried(self, address: Address, number: int, holder: Holder) -> int | None:
+        """Counted, but for the first `untold_tries` nobody learns it."""
+        tries = await self._store.tried(address, number, holder)
+        if self.untold_tries > 0:
+            self.untold_tries -= 1
+            raise StoreUnavailable("the test took it away")
+        return tries
 
     async def commit(self, units: Sequence[Unit]) -> Sequence[Outcome]:
         if self.gate is not None:

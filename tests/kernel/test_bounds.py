@@ -176,6 +176,19 @@ def test_another_event_that_failed_goes_to_on_failure() -> None:
     assert (step.ended, step.outcome) == (True, "broken")
 
 
+def test_the_job_whose_result_failed_is_over() -> None:
+    play = started("calling")
+    queued = advance(play.loaded, play.position, message(play, "later", "later")).position
+    assert queued is not None
+    [key] = queued.jobs
+    step = advance(play.loaded, queued, Faulted(play.moment(), False, "bug", key))
+    assert [reply.text for reply in step.replies] == ["Sorry:  fault.", "Failing."]
+    assert step.position is None or step.position.jobs == ()
+    of_another = advance(play.loaded, queued, Faulted(play.moment(), False, "bug"))
+    assert of_another.position is not None
+    assert of_another.position.jobs == (key,)
+
+
 def test_without_on_failure_it_ends_as_a_fault() -> None:
     play = started("handing")
     step = advance(play.loaded, play.position, Faulted(play.moment(), False, "bug"))
