@@ -2,24 +2,29 @@
 conversation ids, 100,000 live conversations in the store, SQLite with full sync, backends in this process that answer
 at once.
 
-`python benchmarks/turns.py [--live N] [--conversations N] [--profile]` writes `benchmarks/results/turns.md`.
+Where the processor's time goes is sampled, once a millisecond of it: a sample belongs to the innermost layer on the
+stack, so what a layer asks of a library is its own.
+
+`python benchmarks/turns.py [--live N] [--conversations N]` writes `benchmarks/results/turns.md`.
 """
 
 import argparse
 import asyncio
-import cProfile
+import linecache
 import os
 import platform
-import pstats
 import random
+import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from types import FrameType
 
 import uvloop
 
@@ -33,6 +38,7 @@ from flowc.runtime.policy.verdict import Answered, RawAnswer
 from flowc.runtime.program import Program
 from flowc.runtime.services.calls import Services
 from flowc.runtime.services.port import AttemptRequest, LoopClock
+from flowc.runtime.store.sqlite import SqliteStore, sqlite_store
 
 ROOT = Path(__file__).parent.parent
 AT_ONCE = 64
@@ -57,7 +63,8 @@ class Instant:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """`messages` and `turns` a second, milliseconds a message, microseconds of this process a turn."""
+    """`messages` and `turns` a second, milliseconds a message, microseconds of this process a turn: all, and of each
+    layer. `synced_us` is what COMMIT took a turn, by the clock."""
 
     name: str
     messages: float
@@ -65,6 +72,51 @@ class Figures:
     p50_ms: float
     p99_ms: float
     cpu_us: float
+    layers_us: dict[str, float]
+    synced_us: float
+    group: float
+
+
+# ------------------------------------------------------------------------------------------------------------- sampling
+
+LAYERS = ("engine", "kernel", "store", "services", "policy", "understanding")
+STATEMENTS, COMMIT, VALUES = "SQLite's statements", "SQLite's COMMIT", "values"
+LOOP, CLIENT = "loop and threads", "this benchmark"
+SAMPLE_S = 0.001
+
+
+def layer_of(frame: FrameType | None) -> str:
+    while frame is not None:
+        path = frame.f_code.co_filename
+        if "/runtime/" in path:
+            layer = path.rpartition("/runtime/")[2].split("/")[0]
+            if layer != "store":
+                return layer if layer in LAYERS else VALUES
+            if frame.f_code.co_name == "_committed":  # SQLite's hook at the end of a COMMIT
+                return COMMIT
+            return STATEMENTS if ".execute(" in linecache.getline(path, frame.f_lineno or 0) else layer
+        if path == __file__:
+            return CLIENT if frame.f_code.co_name == "talk" else LOOP
+        frame = frame.f_back
+    return LOOP
+
+
+@contextmanager
+def sampled() -> Iterator[Counter[str]]:
+    samples: Counter[str] = Counter()
+
+    def sample(_: int, frame: FrameType | None) -> None:
+        samples[layer_of(frame)] += 1
+
+    signal.signal(signal.SIGPROF, sample)
+    signal.setitimer(signal.ITIMER_PROF, SAMPLE_S, SAMPLE_S)
+    try:
+        yield samples
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+
+
+# ------------------------------------------------------------------------------------------------------------ measuring
 
 
 async def talk(engine: Engine, texts: Sequence[str], count: int, took: list[float]) -> int:
@@ -80,65 +132,47 @@ async def talk(engine: Engine, texts: Sequence[str], count: int, took: list[floa
     return turns
 
 
-async def measured(engine: Engine, name: str, texts: Sequence[str], conversations: int) -> Figures:
+async def measured(engine: Engine, store: SqliteStore, name: str, texts: Sequence[str], conversations: int) -> Figures:
     took: list[float] = []
     spare_turns()
-    began, cpu = time.perf_counter(), time.process_time()
-    counts = await asyncio.gather(*[talk(engine, texts, conversations // AT_ONCE, took) for _ in range(AT_ONCE)])
-    seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
+    synced_s, groups, jobs = store.figures.synced_s, store.figures.groups, store.figures.jobs
+    with sampled() as samples:
+        began, cpu = time.perf_counter(), time.process_time()
+        counts = await asyncio.gather(*[talk(engine, texts, conversations // AT_ONCE, took) for _ in range(AT_ONCE)])
+        seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
     took.sort()
     turns = sum(counts)
+    cpu_us = cpu / turns * 1e6
     return Figures(
         name,
         len(took) / seconds,
         turns / seconds,
         took[len(took) // 2] * 1000,
         took[len(took) * 99 // 100] * 1000,
-        cpu / turns * 1e6,
+        cpu_us,
+        {layer: count / samples.total() * cpu_us for layer, count in samples.items()},
+        (store.figures.synced_s - synced_s) / turns * 1e6,
+        (store.figures.jobs - jobs) / (store.figures.groups - groups),
     )
 
 
-async def run(program: Program, arguments: argparse.Namespace) -> tuple[list[Figures], str]:
+async def run(program: Program, arguments: argparse.Namespace) -> list[Figures]:
     # Breakers, retries and places are at work; the rate limit of the flow would be all that is measured.
     adapters = {name: Instant() for name in program.services}
     services = Services(program, adapters, clock=LoopClock(), draw=random.random)
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
-        environment = Environment("bench", "sqlite:///bench.db", folder=Path(folder))
-        async with Engine.open(program, environment, services=services) as engine:
+        async with (
+            sqlite_store(Path(folder) / "bench.db") as store,
+            Engine.open(program, Environment("bench"), store=store, services=services) as engine,
+        ):
             began = time.perf_counter()
             live = [talk(engine, TRACK[:1], arguments.live // AT_ONCE, []) for _ in range(AT_ONCE)]
             await asyncio.gather(*live)
             print(f"{arguments.live} live conversations after {time.perf_counter() - began:.1f} s")
-            figures = [
-                await measured(engine, "track", TRACK, arguments.conversations),
-                await measured(engine, "cancel", CANCEL, arguments.conversations),
+            return [
+                await measured(engine, store, "track", TRACK, arguments.conversations),
+                await measured(engine, store, "cancel", CANCEL, arguments.conversations),
             ]
-            if not arguments.profile:
-                return figures, ""
-            profile = cProfile.Profile()
-            profile.enable()
-            await measured(engine, "track", TRACK, arguments.conversations // 4)
-            profile.disable()
-            return figures, shares(profile)
-
-
-def shares(profile: cProfile.Profile) -> str:
-    """The time of each layer itself, as a table; a profile slows Python more than C."""
-    layers: dict[str, float] = {}
-    stats = pstats.Stats(profile)
-    stats.sort_stats("tottime").print_stats(45)
-    for (path, _, name), (_, _, own, _, _) in stats.stats.items():  # type: ignore[attr-defined]  # not in the stubs
-        layer = next((part for part in LAYERS if f"/runtime/{part}" in path), "")
-        if not layer:
-            layer = "sqlite" if "apsw" in name or "execute" in name else "the loop and the rest"
-        layers[layer] = layers.get(layer, 0.0) + own
-    total = sum(layers.values())
-    ordered = sorted(layers.items(), key=lambda each: -each[1])
-    lines = [f"| {layer} | {100 * own / total:.0f} % |" for layer, own in ordered]
-    return "\n".join(["| layer | of the time |", "|---|---|", *lines])
-
-
-LAYERS = ("engine", "kernel", "store", "services", "policy", "understanding", "values")
 
 
 def limitless(program: Program) -> Program:
@@ -152,13 +186,17 @@ def limitless(program: Program) -> Program:
     return replace(program, services=services)
 
 
-def report(figures: list[Figures], table: str, arguments: argparse.Namespace) -> str:
+def report(figures: list[Figures], arguments: argparse.Namespace) -> str:
     command = ["git", "rev-parse", "--short", "HEAD"]
     commit = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
     rows = [
         f"| {each.name} | {each.messages:,.0f} | {each.turns:,.0f} | {each.p50_ms:.1f} | {each.p99_ms:.1f} "
-        f"| {each.cpu_us:.0f} |"
+        f"| {each.cpu_us:.0f} | {each.synced_us:.0f} | {each.group:.0f} |"
         for each in figures
+    ]
+    names = sorted(figures[0].layers_us, key=lambda name: -figures[0].layers_us[name])
+    layers = [
+        f"| {name} | " + " | ".join(f"{each.layers_us.get(name, 0):.0f}" for each in figures) + " |" for name in names
     ]
     load = f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} when it ended"
     machine = f"{load}, {platform.machine()}, Python {platform.python_version()}, commit {commit}."
@@ -168,14 +206,17 @@ def report(figures: list[Figures], table: str, arguments: argparse.Namespace) ->
             "",
             f"The order conversation, four messages, {AT_ONCE} conversations at a time, random ids,",
             f"{arguments.live:,} live conversations in the store, SQLite with full sync, backends in the process",
-            "that answer at once (`benchmarks/turns.py --profile`).",
+            "that answer at once (`benchmarks/turns.py`).",
             "`track` has two reads at the same time, `cancel` a write with a key whose result is a fifth turn.",
             "",
-            "| conversation | messages/s | turns/s | p50 ms | p99 ms | CPU µs a turn |",
-            "|---|---|---|---|---|---|",
+            "| conversation | messages/s | turns/s | p50 ms | p99 ms | CPU µs a turn | COMMIT µs a turn | in a group |",
+            "|---|---|---|---|---|---|---|---|",
             *rows,
             "",
-            *([table, ""] if table else []),
+            "| CPU µs a turn of | " + " | ".join(each.name for each in figures) + " |",
+            "|---|" + "---|" * len(figures),
+            *layers,
+            "",
             machine,
             "",
         ]
@@ -187,14 +228,12 @@ def main() -> None:
     parser.add_argument("--live", type=int, default=100_000)
     parser.add_argument("--conversations", type=int, default=12_800)
     parser.add_argument("--folder", type=Path, default=None)
-    parser.add_argument("--profile", action="store_true")
     parser.add_argument("--dry", action="store_true", help="write no results")
     arguments = parser.parse_args()
     program = compile_project(open_project(ROOT / "flows" / "order_support")).program
     assert program is not None
     uvloop.install()
-    figures, table = asyncio.run(run(limitless(program), arguments))
-    text = report(figures, table, arguments)
+    text = report(asyncio.run(run(limitless(program), arguments)), arguments)
     print(text)
     if not arguments.dry:
         results = Path(__file__).parent / "results" / "turns.md"
