@@ -123,6 +123,18 @@ def connect(path: Path, *, vfs: str | None = None) -> apsw.Connection:
     return connection
 
 
+def end_leases(connection: apsw.Connection, now_ms: int) -> None:
+    """Whoever holds the file's lock is the only server there is: what one before it was working on may be taken at
+    once, where its leases would let the users wait until they lapse."""
+    with connection:
+        connection.execute(
+            "UPDATE command SET wait_ms = ?1 WHERE server IS NOT NULL AND wait_ms > ?1; "
+            "UPDATE inbox SET lease_ms = ?1 WHERE lease_ms > ?1; "
+            "UPDATE outgoing SET lease_ms = ?1 WHERE lease_ms > ?1",
+            {"1": now_ms},
+        )
+
+
 def connect_reading(path: Path, *, vfs: str | None = None) -> apsw.Connection:
     """A connection that can only read, beside the writing one."""
     try:

@@ -19,7 +19,7 @@ from flowc.runtime.kernel.events import CommandKey
 from flowc.runtime.program import PriorityClass
 from flowc.runtime.store import chain, commands, inbox, loads, operating, outgoing, timers
 from flowc.runtime.store.clock import SystemClock
-from flowc.runtime.store.file import DISK, FileLock, connect_reading, discard, lock
+from flowc.runtime.store.file import DISK, FileLock, connect_reading, discard, end_leases, lock
 from flowc.runtime.store.overview import Census, DeadEvent, Deployment, NewDeployment, Pause, Report, Summary
 from flowc.runtime.store.port import CLASSES, Clock
 from flowc.runtime.store.rows import (
@@ -70,10 +70,15 @@ class SqliteStore:
         writer = Writer(path, vfs)
         try:
             writer.open()
-        except BaseException:
+            told = clock or SystemClock()
+            end_leases(writer.reader(), told.now_ms())
+        except BaseException as error:
+            writer.broken()
             held.close()
+            if isinstance(error, DISK):
+                raise StoreUnavailable(str(error)) from error
             raise
-        return cls(path, clock or SystemClock(), writer, held)
+        return cls(path, told, writer, held)
 
     @property
     def clock(self) -> Clock:
