@@ -18,6 +18,7 @@ from flowc.runtime.values import Shapes, Value
 # Nothing that could go on as a word: the borders of a value inside a message.
 BEFORE = r"(?:^|[^\pL\pN_])"
 AFTER = r"(?:$|[^\pL\pN_])"
+_ASCII_BEFORE, _ASCII_AFTER = "(?:^|[^0-9A-Za-z_])", "(?:$|[^0-9A-Za-z_])"
 
 
 class Setting(Struct, frozen=True):
@@ -50,7 +51,12 @@ class Form:
 
 def form(value: str, read: Read, *, before: str = BEFORE, after: str = AFTER, hint: str | None = None) -> Form:
     """A form between word borders, in any case of letters."""
-    return Form(f"(?i){before}({value}){after}", hint or f"(?i){value}", read)
+    return Form(f"(?i){before}({value}){after}", hint or _hint(value, before, after), read)
+
+
+def _hint(value: str, before: str, after: str) -> str:
+    """Borders of ASCII alone are wider than ours, and small."""
+    return f"(?i){_ASCII_BEFORE if before == BEFORE else ''}(?:{value}){_ASCII_AFTER if after == AFTER else ''}"
 
 
 def one_of(words: Iterable[str]) -> str:

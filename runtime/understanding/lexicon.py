@@ -29,7 +29,8 @@ _ORDINARY = (
 _RANK_OF_PATTERNS, _RANK_OF_CHOICES, _RANK_OF_OTHERS = range(3)
 
 Span = tuple[int, int]
-Hit = tuple[Value, int, int]
+Spans = tuple[Span, ...]
+Hit = tuple[Value, Spans]  # a moment stands in two places: its date and its time
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +46,73 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a stretch of a message may mean, and for which slots."""
+    """What stretches of a message may mean, and for which slots."""
 
     value: Value
     slots: tuple[str, ...]
     rank: int
-    start: int
-    end: int
+    spans: Spans
     is_loose: bool = False  # phone numbers reach over whatever has digits
 
     def holds(self, other: "Reading") -> bool:
         """Whether the other is a part of this, and this is more."""
-        is_longer = self.end - self.start > other.end - other.start
-        return is_longer and not self.is_loose and self.start <= other.start and other.end <= self.end
+        if self.is_loose or length(self.spans) <= length(other.spans):
+            return False
+        return all(any(begin <= start and end <= stop for begin, stop in self.spans) for start, end in other.spans)
+
+
+class Scan:
+    """The values of forms in one text. Each form is looked for once, in the bytes of UTF-8 that RE2 reads."""
+
+    __slots__ = ("_encoded", "_forms", "_hits", "_is_ascii", "present", "setting")
+
+    def __init__(self, forms: Sequence[tuple[Form, re2._Regexp]], any_of: re2.Set, text: str, setting: Setting) -> None:
+        self.setting = setting
+        self._forms = forms
+        self._encoded = text.encode()
+        self._is_ascii = len(self._encoded) == len(text)
+        self._hits: dict[int, list[Hit]] = {}
+        self.present = frozenset(any_of.Match(self._encoded) or ()) if forms else frozenset()
+
+    def hits(self, numbers: Iterable[int]) -> list[Hit]:
+        """Of the forms with these numbers, in the order of the message; of two that begin together the longer first."""
+        found = [hit for number in numbers if number in self.present for hit in self._of(number)]
+        return sorted(found, key=_in_order) if len(found) > 1 else found
+
+    def _of(self, number: int) -> list[Hit]:
+        found = self._hits.get(number)
+        if found is None:
+            found = self._hits[number] = list(self._look(*self._forms[number]))
+        return found
+
+    def _look(self, form: Form, pattern: re2._Regexp) -> Iterator[Hit]:
+        at = 0
+        for _ in range(MOST_HITS):
+            match = pattern.search(self._encoded, at)
+            if match is None:
+                return
+            start, end = match.span(1)
+            value = form.read(tuple((group or b"").decode() for group in match.groups()), self.setting)
+            if value is not None:
+                yield value, ((self._place(start), self._place(end)),)
+            at = max(end, at + 1)
+
+    def _place(self, offset: int) -> int:
+        return offset if self._is_ascii else len(self._encoded[:offset].decode())
+
+
+def _in_order(hit: Hit) -> Span:
+    start, end = hit[1][0]
+    return start, -end
+
+
+def length(spans: Spans) -> int:
+    return sum(end - start for start, end in spans)
+
+
+def is_apart(spans: Spans, others: Iterable[Span]) -> bool:
+    """Whether none overlaps another."""
+    return all(end <= begin or start >= stop for begin, stop in others for start, end in spans)
 
 
 class Lexicon:
@@ -85,64 +140,38 @@ class Lexicon:
         """What only its type identifies, outside of the places that are `taken`."""
         readings = list(self._readings(text, words, setting))
 
-        def order(each: Reading) -> tuple[bool, bool, int, int, int]:
+        def order(each: Reading) -> tuple[bool, bool, int, Spans]:
             is_part = any(other.holds(each) for other in readings)
-            return asked not in each.slots, is_part, each.rank, each.start, -each.end
+            return asked not in each.slots, is_part, each.rank, each.spans
 
         spans = list(taken)
         for each in sorted(readings, key=order):
-            if all(each.end <= begin or each.start >= stop for begin, stop in spans):
-                spans.append((each.start, each.end))
-                yield Found(each.value, None, each.slots, each.start, each.end)
+            if is_apart(each.spans, spans):
+                spans += each.spans
+                yield Found(each.value, None, each.slots, each.spans[0][0], each.spans[-1][1])
 
     def _readings(self, text: str, words: Callable[[], Sequence[Word]], setting: Setting) -> Iterator[Reading]:
-        present = self._present(text)
-        for kind in self._kinds if present else ():
-            for value, start, end in self._hits(kind, text, setting, present):
+        scan = Scan(self._forms, self._set, text, setting)
+        for kind in self._kinds if scan.present else ():
+            for value, spans in self._hits(kind, scan):
                 names = tuple(slot.name for slot in kind.slots if fits(slot.type, value, setting.shapes))
                 if names:
-                    yield Reading(value, names, kind.rank, start, end, kind.name == "phone")
+                    yield Reading(value, names, kind.rank, spans, kind.name == "phone")
         if self._phrases:
             yield from self._choices(words())
 
-    def _present(self, text: str) -> frozenset[int]:
-        """The forms that may be in a text."""
-        return frozenset(self._set.Match(text) or ()) if self._forms else frozenset()
+    def _hits(self, kind: Kind, scan: Scan) -> list[Hit]:
+        hits = scan.hits(kind.forms)
+        return [*hits, *self._moments(scan)] if kind.name == "datetime" else hits
 
-    def _hits(self, kind: Kind, text: str, setting: Setting, present: frozenset[int]) -> list[Hit]:
-        hits = self._matches(kind.forms, text, setting, present)
-        if kind.name == "datetime":
-            hits += self._moments(text, setting, present)
-        return hits
-
-    def _matches(self, numbers: Iterable[int], text: str, setting: Setting, present: frozenset[int]) -> list[Hit]:
-        """In the order of the message; of two that begin together the longer first."""
-        hits = [hit for number in numbers if number in present for hit in self._all(number, text, setting)]
-        return sorted(hits, key=lambda hit: (hit[1], -hit[2]))
-
-    def _all(self, number: int, text: str, setting: Setting) -> Iterator[Hit]:
-        form, pattern = self._forms[number]
-        at = 0
-        for _ in range(MOST_HITS):
-            match = pattern.search(text, at)
-            if match is None:
-                return
-            value = form.read(tuple(group or "" for group in match.groups()), setting)
-            if value is not None:
-                yield value, match.start(1), match.end(1)
-            at = max(match.end(1), at + 1)
-
-    def _moments(self, text: str, setting: Setting, present: frozenset[int]) -> list[Hit]:
+    def _moments(self, scan: Scan) -> Iterator[Hit]:
         """A date and the time nearest to it."""
-        times = self._matches(self._times, text, setting, present)
-        moments: list[Hit] = []
-        for day, day_start, day_end in self._matches(self._dates, text, setting, present):
-            apart = [hit for hit in times if hit[1] >= day_end or hit[2] <= day_start]
-            nearest = min(apart, key=lambda hit: max(hit[1] - day_end, day_start - hit[2]), default=None)
-            if nearest is not None and isinstance(day, date) and isinstance(nearest[0], time):
-                start, end = min(day_start, nearest[1]), max(day_end, nearest[2])
-                moments.append((dates.moment(day, nearest[0], setting), start, end))
-        return moments
+        times = scan.hits(self._times)
+        for day, (at,) in scan.hits(self._dates) if times else ():
+            apart = [hit for hit in times if is_apart(hit[1], (at,))]
+            clock, (its,) = min(apart, key=lambda hit: _gap(hit[1][0], at), default=(None, (at,)))
+            if isinstance(day, date) and isinstance(clock, time):
+                yield dates.moment(day, clock, scan.setting), (min(at, its), max(at, its))
 
     def _choices(self, words: Sequence[Word]) -> Iterator[Reading]:
         """Values of choices by their words, the longest first; none for a slot of which two values are named."""
@@ -158,7 +187,7 @@ class Lexicon:
             if len(values) == 1:
                 slots.setdefault(next(iter(values.items())), []).append(slot)
         for (value, span), its_slots in slots.items():
-            yield Reading(value, tuple(its_slots), _RANK_OF_CHOICES, *span)
+            yield Reading(value, tuple(its_slots), _RANK_OF_CHOICES, (span,))
 
     def _phrase_at(self, words: Sequence[Word], at: int) -> tuple[int, Sequence[tuple[str, str]]]:
         for length in range(min(self._longest_phrase, len(words) - at), 0, -1):
@@ -178,12 +207,11 @@ class Lexicon:
 
     def covering(self, slot: Slot, said: str, setting: Setting) -> Value:
         """The value of a form that takes the whole text."""
-        present = self._present(said)
         kind = next((kind for kind in self._kinds if slot in kind.slots), None)
-        if kind is None or not present:
+        if kind is None:
             return None
-        hits = self._hits(kind, said, setting, present)
-        return next((value for value, start, end in hits if start == 0 and end == len(said)), None)
+        hits = self._hits(kind, Scan(self._forms, self._set, said, setting))
+        return next((value for value, spans in hits if (spans[0][0], spans[-1][1]) == (0, len(said))), None)
 
     # ------------------------------------------------------------------------------------------------- compilation
 
@@ -230,6 +258,10 @@ def _set_options() -> re2.Options:
     options.max_mem = 64 * 1024 * 1024
     options.log_errors = False
     return options
+
+
+def _gap(one: Span, other: Span) -> int:
+    return max(one[0] - other[1], other[0] - one[1])
 
 
 def _has(slots: Iterable[Slot], *names: str) -> bool:
