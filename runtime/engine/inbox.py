@@ -1,19 +1,23 @@
-"""What this process knows of a conversation's inbox. The store has it; this only saves loads."""
+"""What this process knows of a conversation's inbox, and the tries of its events. The store has it; this only saves
+loads.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 
 from flowc.runtime.engine.pending import Pending, pending_of
-from flowc.runtime.engine.seal import Seal, SealBroken
+from flowc.runtime.engine.seal import SealBroken
 from flowc.runtime.engine.stored import Body, SealedBody, body_of
+from flowc.runtime.engine.surroundings import Surroundings
 from flowc.runtime.store.recent import EventHash
-from flowc.runtime.store.rows import InboxEvent
+from flowc.runtime.store.rows import Address, InboxEvent
 
 
 class Inbox:
     """`is_whole`: there are no events behind those that are known."""
 
-    def __init__(self, seal: Seal) -> None:
-        self._seal = seal
+    def __init__(self, address: Address, around: Surroundings) -> None:
+        self._address = address
+        self._around = around
         self._events: Sequence[InboxEvent] | None = None
         self._counted: dict[int, int] = {}  # by number
         self.is_whole = False
@@ -33,18 +37,29 @@ class Inbox:
         self._events = events
         self.is_whole = is_whole
 
+    async def counted(self, pending: Pending) -> bool:
+        """Counts a try before it is made, in the store where the event is there. False: it is consumed."""
+        if pending.number is None:
+            pending.tries += 1
+        elif pending.tries < self._counted.pop(pending.number, pending.tries + 1):
+            self._counted[pending.number] = pending.tries + 1  # should the store not say whether it did
+            tries = await self._around.store.tried(self._address, pending.number, self._around.holder)
+            del self._counted[pending.number]
+            if tries is None:
+                return False
+            pending.tries = tries
+        return True
+
+    def uncount(self, pending: Pending) -> None:
+        """A try that came to nothing by no fault of ours: the next one is the same."""
+        if pending.number is None:
+            pending.tries -= 1
+        else:
+            self.count(pending.number, pending.tries)
+
     def count(self, number: int, tries: int) -> None:
-        """The next try of the event is counted already where the store has that many: by the commit before it, or
-        before a try that came to nothing through the store."""
+        """The next try of the event is counted already, where the store has that many."""
         self._counted[number] = tries
-
-    def uncount(self, number: int) -> None:
-        """The store has said what it counted."""
-        self._counted.pop(number, None)
-
-    def is_counted(self, number: int, tries: int) -> bool:
-        """Whether the next try is counted; said once, the one after it is another."""
-        return tries >= self._counted.pop(number, tries + 1)
 
     def events(self, known: Callable[[EventHash], Pending | None]) -> Iterator[Pending]:
         """The events in order: those in hand as they are, with who waits for them."""
@@ -60,6 +75,6 @@ class Inbox:
         if not isinstance(body, SealedBody):
             return body
         try:
-            return body_of(self._seal.open(body.sealed))
+            return body_of(self._around.seal.open(body.sealed))
         except SealBroken:
             return body

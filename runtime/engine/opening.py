@@ -4,6 +4,7 @@ given."""
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from os import urandom
 from pathlib import Path
 from random import Random
@@ -84,7 +85,7 @@ async def surroundings_of(
             services,
             understanding,
             given.clock,
-            lambda: given.rng.getrandbits(SEED_BITS),
+            partial(given.rng.getrandbits, SEED_BITS),
             Seal(urandom(32), urandom),
             Holder(ServerId(given.rng.randbytes(8).hex()), LEASE_MS),
             given.log,

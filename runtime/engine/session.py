@@ -62,7 +62,7 @@ class Session:
         self._begin = begin  # starts the commands of a committed unit
         self._performer = performer
         self._answers = Answers(address)
-        self._inbox = Inbox(around.seal)
+        self._inbox = Inbox(address, around)
         self._direct: Pending | None = None
         self._results: list[Pending] = []
         self._timer: Pending | None = None
@@ -154,8 +154,7 @@ class Session:
 
     @property
     def _has_more(self) -> bool:
-        """Whether there may be something to take. After most turns there is not, which this says at a fifth of the
-        cost of looking."""
+        """Whether there may be something to take; after most turns not, and this costs a fifth of looking."""
         in_hand = self._direct or self._results or self._timer
         return bool(self.stand is None or self.stand.reads or not self._inbox.is_empty or in_hand)
 
@@ -293,14 +292,14 @@ class Session:
     # ----------------------------------------------------------------------------------------------------------- a turn
 
     async def _take(self, stand: Stand, pending: Pending) -> None:
-        if not await self._counted(pending):
+        if not await self._inbox.counted(pending):
             return self.forget()
         try:
             if pending.tries > MOST_TRIES:  # the process did not survive the third
                 raise Fault("the event stopped the server")
             made = await self._performer.turn(stand, pending, self.store_now, self._source)
         except StoreUnavailable:
-            self._uncount(pending)
+            self._inbox.uncount(pending)
             raise
         except Exception as error:  # noqa: BLE001 - a failed turn becomes a recorded event
             facts = {"tries": pending.tries, "kind": pending.kind, "error": type(error).__name__}
@@ -309,19 +308,6 @@ class Session:
                 return self.forget()
             made = self._performer.fault(stand, pending, self._source(pending), f"{type(error).__name__}: {error}")
         return await self._commit(pending, made)
-
-    async def _counted(self, pending: Pending) -> bool:
-        """Counts a try before it is made, in the store where the event is there. False: it is consumed."""
-        if pending.number is None:
-            pending.tries += 1
-        elif not self._inbox.is_counted(pending.number, pending.tries):
-            self._inbox.count(pending.number, pending.tries + 1)  # where the store does not say whether it did
-            tries = await self._around.store.tried(self.address, pending.number, self._around.holder)
-            self._inbox.uncount(pending.number)
-            if tries is None:
-                return False
-            pending.tries = tries
-        return True
 
     async def _commit(self, pending: Pending, made: Made) -> None:
         if pending.storing is not None:
@@ -368,15 +354,8 @@ class Session:
             case Lost(why="settled"):
                 self._consumed(pending)
             case Lost() | Unknown() | Committed():
-                self._uncount(pending)
+                self._inbox.uncount(pending)
         self.forget()
-
-    def _uncount(self, pending: Pending) -> None:
-        """A try that came to nothing by no fault of ours: the next one is the same."""
-        if pending.number is None:
-            pending.tries -= 1
-        else:
-            self._inbox.count(pending.number, pending.tries)
 
     def _consumed(self, pending: Pending) -> None:
         if pending is self._direct:

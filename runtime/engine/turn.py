@@ -133,7 +133,8 @@ def moment_at(at_ms: int) -> datetime:
 
 
 def ms_of(moment: datetime) -> int:
-    return (moment - EPOCH) // MILLISECOND
+    since = moment - EPOCH
+    return since.days * 86_400_000 + since.seconds * 1000 + since.microseconds // 1000
 
 
 def event_of(body: Body, moment: Moment, address: Address, position: Position | None, understood: Understood) -> Event:
