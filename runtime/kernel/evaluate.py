@@ -4,7 +4,7 @@ walk takes 5)."""
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import assert_never
+from typing import Final, assert_never
 from zoneinfo import ZoneInfo
 
 from flowc.runtime.kernel.events import User
@@ -27,6 +27,8 @@ from flowc.runtime.program import (
 from flowc.runtime.values import Value
 
 Evaluate = Callable[["Env"], Value]
+_NOBODY: Final = User("")
+_NO_MESSAGE: Final = Message()
 
 
 class Env:
@@ -45,8 +47,8 @@ class Env:
         self.locale = "en"
         self.variables: Mapping[str, Value] = {}
         self.locals: Mapping[str, Value] = {}
-        self.user_facts = User("")
-        self.said = Message()
+        self.user_facts = _NOBODY
+        self.said = _NO_MESSAGE
         self.conversation_id = ""
         self.started = now
         self.loops = 0

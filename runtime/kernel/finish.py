@@ -89,7 +89,7 @@ def _freeze(running: Running, *, stored: bool) -> Position:
         started=running.started,
         user=running.user,
         expects=running.expects,
-        since=_since(running, frames, stored=stored),
+        since=_since(running, stored=stored),
         runs=tuple([_run(running, run, stored=stored) for run in running.runs.values()]),
         frames=frames,
         deferred=tuple(running.deferred),
@@ -105,18 +105,22 @@ def _freeze(running: Running, *, stored: bool) -> Position:
     )
 
 
-def _since(running: Running, frames: tuple[Frame, ...], *, stored: bool) -> datetime:
+def _since(running: Running, *, stored: bool) -> datetime:
     """When the wait began: now, unless the conversation stands where it stood."""
     before = running.position
     if before is None:
         return running.moment.now
     if not stored:
         return before.since
-    return before.since if before.waits == _waits(running) else running.moment.now
+    return before.since if _stands_still(before, running) else running.moment.now
 
 
-def _waits(running: Running) -> tuple[str, ...]:
-    return tuple([f"{frame.run.flow.name}/{frame.wait}" for frame in running.frames])
+def _stands_still(before: Position, running: Running) -> bool:
+    """Whether every frame is at the wait where it was."""
+    frames = running.frames
+    if len(frames) != len(before.frames) or (frames and frames[-1].wait != before.frames[-1].wait):
+        return False  # as after most turns: the names need not be made
+    return before.waits == tuple([f"{frame.run.flow.name}/{frame.wait}" for frame in frames])
 
 
 def _frame(frame: LiveFrame) -> Frame:

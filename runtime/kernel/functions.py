@@ -26,7 +26,8 @@ _DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturda
 
 def get(record: Value, field: str) -> Value:
     """A field of a record; none of none."""
-    return record.get(field) if isinstance(record, Mapping) else None
+    is_record = type(record) is dict or isinstance(record, Mapping)  # nearly all are; the abstract test takes 0.4 µs
+    return record.get(field) if is_record else None
 
 
 # ----------------------------------------------------------------------------------------------------------- comparing

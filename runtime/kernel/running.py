@@ -5,7 +5,7 @@ One `Running` lives as long as one `advance`. The functions of the constructs (a
 their one argument; `freeze` in `finish.py` makes the position to store.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from hashlib import blake2b
@@ -35,6 +35,7 @@ MOST_STEPS: Final = 1_000
 MOST_COMMANDS: Final = 16
 DEFAULT_CONFIDENCE: Final = 0.5
 UTC_ZONE: Final = ZoneInfo("UTC")
+_NOTHING_SAID: Final = Said()
 
 
 class LiveRun:
@@ -42,13 +43,13 @@ class LiveRun:
 
     __slots__ = ("caller", "flow", "job", "said", "serial", "tries", "variables")
 
-    def __init__(self, flow: LoadedFlow, serial: int, caller: int | None) -> None:
+    def __init__(self, flow: LoadedFlow, serial: int, caller: int | None, *, said: Said = _NOTHING_SAID) -> None:
         self.flow = flow
         self.serial = serial
         self.caller = caller
         self.job: int | None = None
         self.variables: dict[str, Value] = {}
-        self.said = Said()
+        self.said = said
         self.tries: dict[str, int] = {}
 
 
@@ -99,7 +100,7 @@ class Running:
         self.reading = False
         self.spoke = False
         self.drawn = self.steps = self.commands_before = 0
-        self.env = Env(moment.now, UTC_ZONE, loaded.program.currency)
+        self.env = Env(moment.now, zone_of(None, loaded.program.zone), loaded.program.currency)
         if position is None:
             self._begin_empty()
         else:
@@ -151,8 +152,10 @@ class Running:
         self.reading = progress.reading
 
     def set_user(self, user: User) -> None:
-        """Makes the user, and so zone and locale, those of the turn."""
+        """Makes the user, and so zone and locale, those of the turn. Most are who they were."""
         self.user = user
+        if user == self.env.user_facts:
+            return
         self.env.user_facts = user
         self.env.zone = zone_of(user.zone, self.loaded.program.zone)
         self.speaker = None
@@ -227,15 +230,19 @@ class Running:
 
     # --------------------------------------------------------------------------------------------- the stack of frames
 
-    def callers(self, run: LiveRun) -> Iterator[LiveRun]:
+    def callers(self, run: LiveRun) -> Sequence[LiveRun]:
         """The runs whose `anywhere` is in reach, nearest first. The arm of a job has that of the run that deferred
         it."""
+        if run.caller is None and run.job is None:  # asked for ten times a turn, and mostly it is this
+            return (run,)
         at: LiveRun | None = run
         if run.job is not None and run.job in self.runs:
             at = self.runs[run.job]
+        found = []
         while at is not None:
-            yield at
+            found.append(at)
             at = self.runs.get(at.caller) if at.caller is not None else None
+        return found
 
     def new_run(self, flow: LoadedFlow, caller: int | None) -> LiveRun:
         run = LiveRun(flow, self.serial, caller)
@@ -306,7 +313,7 @@ class Running:
     def locale(self, run: LiveRun) -> str:
         """The locale of what is said: the user's where it is of the language of the texts, else that of the texts."""
         texts = run.flow.locale
-        if texts is None:
+        if texts is None and (run.caller is not None or run.job is not None):
             texts = next((caller.flow.locale for caller in self.callers(run) if caller.flow.locale), None)
         return spoken_locale(texts, self.user.locale)
 
@@ -337,11 +344,11 @@ class Running:
 
 
 def _live_run(run: Run, flow: LoadedFlow) -> LiveRun:
-    live = LiveRun(flow, run.serial, run.caller)
+    live = LiveRun(flow, run.serial, run.caller, said=run.said)
     live.job = run.job
-    live.variables = dict(run.variables)
-    live.said = run.said
-    live.tries = dict(run.tries)
+    live.variables = run.variables.copy()
+    if run.tries:
+        live.tries = run.tries.copy()
     return live
 
 
@@ -351,8 +358,10 @@ def _live_frame(frame: Frame, run: LiveRun) -> LiveFrame:
     live.back = frame.back
     live.resumed = frame.resumed
     live.offered = frame.offered
-    live.locals = dict(frame.locals)
-    live.failures = dict(frame.failures)
+    if frame.locals:
+        live.locals = frame.locals.copy()
+    if frame.failures:
+        live.failures = frame.failures.copy()
     live.key = frame.key
     return live
 
