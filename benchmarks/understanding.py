@@ -137,7 +137,7 @@ def tables(rounds: int) -> str:
     )
     lines += [
         "",
-        f"The slowest of {len(HOSTILE)} hostile messages of 64 KiB, {piece!r} again and again: {worst / 1e3:.1f} ms.",
+        f"The slowest of {len(HOSTILE)} hostile messages of 64 KiB, `{ascii(piece)[1:-1]}` again and again: {worst / 1e3:.1f} ms.",
     ]
     lines += ["", "| start-up | ms |", "|:--|--:|"]
     lines.append(f"| rules of this bot | {microseconds(lambda: Rules(bot), 3, 1) / 1000:.0f} |")

@@ -96,6 +96,8 @@ class Scan:
             if value is not None:
                 yield value, ((self._place(start), self._place(end)),)
             at = max(end, at + 1)
+            if at >= len(self._encoded):
+                return
 
     def _place(self, offset: int) -> int:
         return offset if self._is_ascii else len(self._encoded[:offset].decode())
@@ -125,7 +127,9 @@ class Lexicon:
         self._times = self._add(dates.time_forms(language)) if _has(slots, "time", "datetime") else ()
         self._kinds = tuple(self._compile(slots, language, currency))
         self._phrases = _phrases(slots)
-        self._longest_phrase = max((len(phrase) for phrase in self._phrases), default=0)
+        self._longest: dict[str, int] = {}  # phrase that begins with a word
+        for phrase in self._phrases:
+            self._longest[phrase[0]] = max(len(phrase), self._longest.get(phrase[0], 0))
         self._longest_choice = max((sum(map(len, phrase)) + len(phrase) for phrase in self._phrases), default=0)
         self._set = re2.Set.SearchSet(_set_options())
         for form, _ in self._forms:
@@ -190,8 +194,8 @@ class Lexicon:
             yield Reading(value, tuple(its_slots), _RANK_OF_CHOICES, (span,))
 
     def _phrase_at(self, words: Sequence[Word], at: int) -> tuple[int, Sequence[tuple[str, str]]]:
-        for length in range(min(self._longest_phrase, len(words) - at), 0, -1):
-            meanings = self._phrases.get(tuple(word.text for word in words[at : at + length]))
+        for length in range(min(self._longest.get(words[at].text, 0), len(words) - at), 0, -1):
+            meanings = self._phrases.get(tuple([word.text for word in words[at : at + length]]))
             if meanings is not None:
                 return length, meanings
         return 0, ()
@@ -292,7 +296,7 @@ def _phrases(slots: Iterable[Slot]) -> dict[tuple[str, ...], list[tuple[str, str
             continue
         also = [(word, each.value) for each in slot.words for word in each.words]
         for phrase, value in (*((value, value) for value in plain.values), *also):
-            meanings = phrases.setdefault(tuple(fold(phrase).split()), [])
+            meanings = phrases.setdefault(tuple(fold(phrase).split()) or (phrase,), [])
             if (slot.name, value) not in meanings:
                 meanings.append((slot.name, value))
     return phrases

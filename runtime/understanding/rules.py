@@ -55,9 +55,10 @@ class Rules:
         found = [each for _, values, _ in matches for each in values]
         taken: list[Span] = [(each.start, each.end) for each in found if each.end]
         asked = asking.asked
-        if asked is not None and (value := self._answer(lexicon, asked, message.text, setting)) is not None:
-            found.append(_of_all(message, asked, value))
-        else:  # beside an answer, which is the whole message, there is no place for other values
+        answer = None if asked is None else self._answer(lexicon, asked, message.text, setting)
+        if asked is not None and answer is not None:
+            found.append(_of_all(message, asked, answer))
+        if answer is None or isinstance(answer, bool):  # other values may follow a yes; no other answer leaves room
             found += lexicon.find(message.text, message.words, setting, None if asked is None else asked.name, taken)
         if asked is not None and not matches and not any(asked.name in each.slots for each in found):
             value = loosely(asked, message.text, message.words(), setting)
