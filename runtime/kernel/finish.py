@@ -1,5 +1,6 @@
 """The end of a step: the position to store, what the conversation's class is, which silence timers are due when."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -9,7 +10,7 @@ from flowc.runtime.kernel.events import Timer
 from flowc.runtime.kernel.fault import Fault
 from flowc.runtime.kernel.position import Frame, Pending, Position, Progress, Run
 from flowc.runtime.kernel.running import LiveFrame, LiveRun, Running
-from flowc.runtime.kernel.taking import scopes, silences, user_wait
+from flowc.runtime.kernel.taking import silences, user_wait
 from flowc.runtime.values import Value, encode
 
 LARGEST_STATE: Final = 256 * 1_024
@@ -71,14 +72,23 @@ def unchanged(running: Running, position: Position) -> Step:
 def timers(running: Running, position: Position) -> tuple[Timer, ...]:
     """Every silence arm in reach that has not run in this silence; for one time the nearest."""
     begin = position.heard or position.since
-    passed: dict[int, bool] = {}
-    if running.silenced:
-        for key, after_ms, _ in silences(running):
-            passed.setdefault(after_ms, key in running.silenced)
-    else:  # no arm has run, as mostly: their names need not be made
-        passed = {after_ms: False for _, arms, _ in scopes(running, user_wait(running)) for after_ms in arms.silences}
-    due = sorted([after_ms for after_ms, has_passed in passed.items() if not has_passed])
+    due = sorted(_silences_left(running) if running.silenced else _silences_in_reach(running))
     return tuple([Timer(position.generation, after_ms, begin + after_ms * MILLISECOND) for after_ms in due])
+
+
+def _silences_left(running: Running) -> Iterable[int]:
+    passed: dict[int, bool] = {}
+    for key, after_ms, _ in silences(running):
+        passed.setdefault(after_ms, key in running.silenced)
+    return [after_ms for after_ms, has_passed in passed.items() if not has_passed]
+
+
+def _silences_in_reach(running: Running) -> Iterable[int]:
+    """All of them; none has run, as mostly, so their names need not be made."""
+    times = set(user_wait(running).arms.silences)
+    for run in running.callers(running.top.run):
+        times.update(run.flow.anywhere.silences)
+    return times
 
 
 def _freeze(running: Running, *, stored: bool) -> Position:
@@ -160,7 +170,7 @@ def _stored(running: Running, run: LiveRun) -> dict[str, Value]:
                     names = run.flow.kept.get(wait)
                     if names is None:
                         return kept_variables(run.flow, run.variables, None)
-                    kept |= names
+                    kept = kept | names if kept else names
     return kept_variables(run.flow, run.variables, kept)
 
 

@@ -17,7 +17,6 @@ from flowc.runtime.kernel.loaded import (
     STOP,
     AskWait,
     ChooseWait,
-    ListenWait,
     LoadedArm,
     LoadedArms,
     LoadedSlot,
@@ -35,7 +34,7 @@ def user_wait(running: Running) -> UserWait:
     """The wait where the conversation stands, for the user."""
     frame = running.top
     wait = frame.run.flow.waits.get(frame.wait)
-    if isinstance(wait, AskWait | ChooseWait | ListenWait):
+    if isinstance(wait, UserWait):
         return wait
     raise Fault(f"no wait for the user is named `{frame.wait}`")
 

@@ -15,7 +15,7 @@ from flowc.runtime.kernel.asking import slot_of_wait
 from flowc.runtime.kernel.choosing import labels
 from flowc.runtime.kernel.events import Moment
 from flowc.runtime.kernel.fault import Fault
-from flowc.runtime.kernel.loaded import AskWait, ChooseWait, ListenWait, LoadedFlow, LoadedProgram, UserWait
+from flowc.runtime.kernel.loaded import AskWait, ChooseWait, LoadedFlow, LoadedProgram, UserWait
 from flowc.runtime.kernel.position import Position
 from flowc.runtime.kernel.running import DEFAULT_CONFIDENCE, Running, spoken_locale, zone_of
 from flowc.runtime.program import Slot
@@ -70,7 +70,7 @@ def _at_wait(
     """What a wait of the first of some flows asks for, without the labels of a `choose`."""
     flows = [loaded.flows[name] for name in names]
     wait = flows[0].waits.get(wait_name)
-    if not isinstance(wait, AskWait | ChooseWait | ListenWait):
+    if not isinstance(wait, UserWait):
         raise Fault(f"no wait for the user is named `{wait_name}`")
     confidences = [flow.confidence for flow in flows if flow.confidence is not None]
     return Asking(

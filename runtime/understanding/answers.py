@@ -27,6 +27,8 @@ def whole(lexicon: Lexicon, slot: Slot, text: str, setting: Setting) -> Value:
     value = _whole(lexicon, slot, said, setting)
     if value is None and (plain := said.rstrip(" .,;:!?")) != said:
         value = _whole(lexicon, slot, plain, setting)
+    if isinstance(plain_type(slot.type), Text):  # its pattern has been tried, which is what costs most (4 µs)
+        return value
     return value if value is not None and fits(slot.type, value, setting.shapes) else None
 
 
