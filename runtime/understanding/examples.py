@@ -6,7 +6,8 @@ what its own words cost, not what all examples do.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 from flowc.runtime.program import ExampleSlot, Flow
 from flowc.runtime.understanding.fold import Word, fold
@@ -17,8 +18,7 @@ MOST_PLACES_TRIED = 200  # values of places in one message, over all ways to lay
 Named = tuple[str, str]  # flow, intent
 
 
-@dataclass(frozen=True, slots=True)
-class Captured:
+class Captured(Struct, frozen=True):
     """What stands in a place of an example: its slot, and its words in the message."""
 
     slot: str
@@ -26,30 +26,27 @@ class Captured:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Pattern:
+class Pattern(Struct, frozen=True):
     """An example with places: `parts` are runs of folded words, or the name of a slot."""
 
     named: Named
     parts: tuple[tuple[str, ...] | str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Fixed:
+class Fixed(Struct, frozen=True):
     """An example without places, or with values in them: `{order_id: AB123456}`."""
 
     named: Named
     values: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(slots=True)
-class Examples:
+class Examples(Struct):
     """The examples of all flows of a program."""
 
-    fixed: dict[str, list[Fixed]] = field(default_factory=dict)
-    by_first: dict[str, list[Pattern]] = field(default_factory=dict)
-    by_last: dict[str, list[Pattern]] = field(default_factory=dict)  # those that begin with a place
-    bare: list[Pattern] = field(default_factory=list)  # those that are only places
+    fixed: dict[str, list[Fixed]] = {}
+    by_first: dict[str, list[Pattern]] = {}
+    by_last: dict[str, list[Pattern]] = {}  # those that begin with a place
+    bare: list[Pattern] = []  # those that are only places
     longest: int = 0
 
     def whole(self, text: str) -> Sequence[Fixed]:
@@ -108,8 +105,7 @@ def _add_pattern(examples: Examples, pattern: Pattern) -> None:
 Fits = Callable[[str, int, int], "tuple[Value] | None"]
 
 
-@dataclass(slots=True)
-class Tries:
+class Tries(Struct):
     """How many values of places may still be tried for a message."""
 
     left: int = MOST_PLACES_TRIED

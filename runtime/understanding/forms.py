@@ -5,7 +5,6 @@ of a flow stand in one set, which says in a microsecond that a short message has
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
@@ -38,8 +37,7 @@ Groups = tuple[str, ...]
 Read = Callable[[Groups, Setting], Value]
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(Struct, frozen=True):
     """`pattern` has the whole value in its first group. `read` gets all groups, "" for those that took no part, the
     first one included; it answers None when they mean nothing. `hint` is what every value has in it, and is
     small: letters of all scripts, many times in one set, would be more than RE2 takes."""

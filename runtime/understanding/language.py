@@ -3,7 +3,6 @@ as "tomorrow" and number words, is here for English and German, and is English i
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
@@ -11,12 +10,12 @@ from babel import Locale, UnknownLocaleError
 from babel.core import get_global
 from babel.dates import get_date_format, get_day_names, get_month_names
 from babel.numbers import get_decimal_symbol
+from msgspec import Struct
 
 Order = Literal["dmy", "mdy", "ymd"]
 
 
-@dataclass(frozen=True, slots=True)
-class Language:
+class Language(Struct, frozen=True):
     """`months` and `weekdays` by casefolded name (Monday is 0); `day_words` and `units` by word, in days and seconds;
     a day word without days is none, though a day word stands in it. `order` of a date in digits; `decimal` is the sign
     before the fraction of a number; `region` whose phone numbers need no prefix."""
@@ -41,8 +40,7 @@ class Language:
         return int(said) if said.isascii() and said.isdecimal() else self.numbers.get(said.casefold())
 
 
-@dataclass(frozen=True, slots=True)
-class _Own:
+class _Own(Struct, frozen=True):
     months: Mapping[str, int]  # besides those of CLDR
     day_words: Mapping[str, int | None]
     clock_words: Mapping[str, int]

@@ -7,10 +7,10 @@ first, then the reading that holds the other, then the more special type.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date, time
 
 import re2
+from msgspec import Struct
 
 from flowc.runtime.kernel.events import Found
 from flowc.runtime.program import Slot
@@ -33,8 +33,7 @@ Spans = tuple[Span, ...]
 Hit = tuple[Value, Spans]  # a moment stands in two places: its date and its time
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(Struct, frozen=True):
     """The slots whose values are written alike, and the forms in which they are. The lowest `rank` is the most special
     type."""
 
@@ -44,8 +43,7 @@ class Kind:
     forms: tuple[int, ...]  # their numbers in the lexicon
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """What stretches of a message may mean, and for which slots."""
 
     value: Value
