@@ -123,7 +123,9 @@ def load_ms(before: str, measured: str, runs: int = 5) -> float:
 
 def tables(rounds: int) -> str:
     bot = program()
+    begin = time.process_time()
     rules = Rules(bot)
+    made_ms = (time.process_time() - begin) * 1e3
     lines = ["| message | intents | values | µs |", "|:--|--:|--:|--:|"]
     for title, text, asked in MESSAGES:
         heard, here = Heard(text, NOW), asking(bot, asked)
@@ -135,12 +137,9 @@ def tables(rounds: int) -> str:
         for piece in HOSTILE
         for text in [piece * (65_536 // len(piece.encode()))]
     )
-    lines += [
-        "",
-        f"The slowest of {len(HOSTILE)} hostile messages of 64 KiB, `{ascii(piece)[1:-1]}` again and again: {worst / 1e3:.1f} ms.",
-    ]
-    lines += ["", "| start-up | ms |", "|:--|--:|"]
-    lines.append(f"| rules of this bot | {microseconds(lambda: Rules(bot), 3, 1) / 1000:.0f} |")
+    hostile = f"The slowest of {len(HOSTILE)} hostile messages of 64 KiB, `{ascii(piece)[1:-1]}` again and again"
+    lines += ["", f"{hostile}: {worst / 1e3:.1f} ms.", "", "| start-up | ms |", "|:--|--:|"]
+    lines.append(f"| the rules of this bot | {made_ms:.0f} |")
     lines += [f"| {title} | {load_ms(before, measured):.0f} |" for title, before, measured in LOADS]
     return "\n".join(lines)
 

@@ -12,10 +12,12 @@ from understanding.bots import INTENTS, NOW, SLOTS, asking, program
 
 from flowc.runtime.kernel.events import Found, RankedIntent, Understood
 from flowc.runtime.services.endpoint import Endpoint
-from flowc.runtime.services.port import LoopClock
+from flowc.runtime.services.port import Clock, LoopClock
+from flowc.runtime.simulate.clock import SimulatedClock
 from flowc.runtime.understanding.chain import Chain
 from flowc.runtime.understanding.http import HttpProvider
-from flowc.runtime.understanding.port import Asking, Heard, Undecided
+from flowc.runtime.understanding.open import ProviderUnknown, open_understanding
+from flowc.runtime.understanding.port import Asking, Heard, Provider, Undecided
 from flowc.runtime.understanding.rules import Rules
 
 pytestmark = pytest.mark.anyio
@@ -40,14 +42,20 @@ class Fake:
         return self.says
 
 
+@dataclass
 class Slow(Fake):
+    """Answers after an hour."""
+
+    clock: Clock = field(default_factory=LoopClock)
+
     async def understand(self, heard: Heard, asking: Asking) -> Understood:
-        await anyio.sleep(3_600)
-        raise AssertionError
+        self.asked.append(heard.text)
+        await self.clock.sleep(3_600)
+        return sure("late", 1.0)
 
 
-def chain(*others: Fake | HttpProvider) -> Chain:
-    return Chain(Rules(PROGRAM), others, LoopClock())
+def chain(*others: Provider, clock: Clock | None = None) -> Chain:
+    return Chain(Rules(PROGRAM), others, clock or LoopClock())
 
 
 def sure(name: str, confidence: float, *found: Found) -> Understood:
@@ -60,23 +68,71 @@ async def test_rules_come_first_and_when_they_are_sure_nobody_else_is_asked() ->
     assert (got.provider, got.intents[0].name, other.asked) == ("rules", "track", [])
 
 
-async def test_what_the_rules_do_not_know_the_next_is_asked() -> None:
-    got = await chain(Fake(sure("track", 0.8))).understand(UNKNOWN, asking())
-    assert got == sure("track", 0.8)
+async def test_providers_are_asked_in_their_order_until_one_is_sure() -> None:
+    unsure, decided, never = Fake(sure("track", 0.5)), Fake(sure("book", 0.6)), Fake(sure("track", 0.9))
+    got = await chain(unsure, decided, never).understand(UNKNOWN, asking())
+    assert got == sure("book", 0.6)
+    assert (unsure.asked, decided.asked, never.asked) == ([UNKNOWN.text], [UNKNOWN.text], [])
 
 
-async def test_a_provider_that_is_late_or_cannot_answer_costs_no_turn() -> None:
-    got = await chain(Slow(), Fake(), Fake(sure("track", 0.8))).understand(UNKNOWN, asking())
-    assert got.intents == (RankedIntent("track", 0.8),)
-    assert (await chain(Slow(), Fake()).understand(UNKNOWN, asking())).intents == ()
+async def test_where_nobody_is_sure_the_surest_wins_and_of_equals_the_first() -> None:
+    first, second, third = Fake(sure("track", 0.4)), Fake(sure("book", 0.3)), Fake(sure("rename", 0.4))
+    assert await chain(first, second, third).understand(UNKNOWN, asking()) == sure("track", 0.4)
 
 
-async def test_the_surest_wins_and_values_of_the_rules_stay() -> None:
-    book = Found("CD123456", "order_id", ("order_id",))
-    first, second = Fake(sure("track", 0.4)), Fake(sure("book", 0.3, book, Found(4, "guests", ("guests",))))
+async def test_a_provider_that_cannot_answer_is_passed_over() -> None:
+    assert await chain(Fake(), Fake(sure("track", 0.8))).understand(UNKNOWN, asking()) == sure("track", 0.8)
+    assert (await chain(Fake()).understand(UNKNOWN, asking())).intents == ()
+
+
+async def test_a_provider_that_is_late_costs_what_it_is_given_and_no_more() -> None:
+    clock, got = SimulatedClock(0), []
+    slow, other = Slow(within_s=0.5, clock=clock), Fake(sure("track", 0.8))
+
+    async def understand() -> None:
+        got.append(await chain(slow, other, clock=clock).understand(UNKNOWN, asking()))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(understand)
+        await anyio.wait_all_tasks_blocked()
+        clock.pass_to(499)
+        await anyio.wait_all_tasks_blocked()
+        assert (slow.asked, other.asked, got) == ([UNKNOWN.text], [], [])
+        clock.pass_to(500)
+    assert (other.asked, got) == ([UNKNOWN.text], [sure("track", 0.8)])
+
+
+async def test_values_of_all_are_kept_and_of_two_for_one_slot_the_first() -> None:
+    another = Found("CD123456", "order_id", ("order_id",))
+    first, second = Fake(sure("track", 0.4)), Fake(sure("book", 0.3, another, Found(4, "guests", ("guests",))))
     got = await chain(first, second).understand(Heard("hm AB123456 hm", NOW), asking())
     assert got.intents == (RankedIntent("track", 0.4),)
     assert [each.value for each in got.found] == ["AB123456", 4]
+
+
+@pytest.mark.parametrize(
+    ("asked", "text", "is_answer"),
+    [("order_id", "it is AB123456", True), ("guests", "it is AB123456", False), ("name", "Ann", False)],
+)
+async def test_a_question_that_is_answered_needs_nobody_else(asked: str, text: str, is_answer: bool) -> None:
+    other = Fake(sure("track", 0.8))
+    await chain(other).understand(Heard(text, NOW), asking(asked))
+    assert other.asked == ([] if is_answer else [text])
+
+
+def test_a_provider_that_nobody_offers_is_named_in_one_sentence() -> None:
+    with pytest.raises(ProviderUnknown) as raised:
+        open_understanding(PROGRAM, ("rules", "oracle"), LoopClock())
+    assert str(raised.value) == (
+        "there is no provider of understanding `oracle`: [understanding] chain may name `rules`"
+    )
+    assert (raised.value.name, raised.value.fault) == ("oracle", "caller")
+
+
+@pytest.mark.parametrize("names", [(), ("rules",)])
+async def test_the_rules_are_always_there(names: tuple[str, ...]) -> None:
+    opened = open_understanding(PROGRAM, names, LoopClock())
+    assert (await opened.understand(Heard("where is my order", NOW), asking())).intents == (RankedIntent("track", 1.0),)
 
 
 @asynccontextmanager
