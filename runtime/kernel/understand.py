@@ -32,7 +32,7 @@ def asking(loaded: LoadedProgram, position: Position | None) -> Asking:
     return _with_offered(loaded, position, asked) if frame.offered else asked
 
 
-@lru_cache(maxsize=MOST_KEPT)
+@lru_cache(maxsize=64)  # one a version that runs
 def _at_beginning(loaded: LoadedProgram) -> Asking:
     flow = loaded.main
     return Asking(

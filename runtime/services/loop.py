@@ -10,7 +10,7 @@ from math import inf
 from types import TracebackType
 from typing import Final
 
-AGAIN_S: Final = 0.1  # what awaits again although its time is up is cancelled again: a deadline is hard
+AGAIN_S: Final = 1.0  # for clearing up; what still waits then is cancelled again, for a deadline is hard
 
 
 class LoopClock:

@@ -32,6 +32,8 @@ from flowc.runtime.kernel.events import (
     Understood,
     User,
 )
+from flowc.runtime.kernel.running import Running
+from flowc.runtime.kernel.taking import scopes, user_wait
 from flowc.runtime.program import Operation
 from flowc.runtime.types import Type
 from flowc.runtime.values import Malformed, Value, decode, encode, fits, from_json
@@ -180,6 +182,7 @@ def test_advance_answers_every_event_always_the_same_and_replays(data: st.DataOb
         stored = decode(encode(position), Position) if position is not None else None
         assert after == advance(program, stored, decode(encode(event), Event)), "stored and read it answers otherwise"
         check(after, keys)
+        check_asked(program, after.position, event.moment)
         journal.append(encode(event))
         position, step = after.position, after
     replayed: Position | None = None
@@ -205,3 +208,19 @@ def check(step: Step, keys: set[str]) -> None:
     assert {timer.generation for timer in step.timers} <= {position.generation}
     assert len({run.serial for run in position.runs}) == len(position.runs)
     assert {frame.run for frame in position.frames} == {run.serial for run in position.runs}
+
+
+def check_asked(program: LoadedProgram, position: Position | None, moment: Moment) -> None:
+    """What understanding is asked, which is kept by names, is what a turn would find at the position."""
+    if position is None or position.expects != "user":
+        return
+    asked = asking(program, position)
+    running = Running(program, position, moment)
+    running.bind(running.top)
+    assert (asked.locale, asked.zone) == (running.env.locale, running.env.zone.key)
+    assert asked.confidence == running.confidence(running.top.run)
+    nearest: dict[str, tuple[str, int]] = {}
+    for distance, (run, arms, _) in enumerate(scopes(running, user_wait(running))):
+        for name in arms.intents:
+            nearest.setdefault(name, (run.flow.name, distance))
+    assert {each.intent.name: (each.flow, each.distance) for each in asked.candidates} == nearest
