@@ -29,7 +29,7 @@ def duration_forms(language: Language) -> tuple[Form, ...]:
     """`90 minutes`, `two hours`, `1 day, 2 h and 30 min`."""
     count = r"[0-9]{1,6}(?:[.,][0-9]{1,3})?"
     one = f"(?:({count})\\s*|{one_of(language.numbers)}\\s+){one_of(language.units)}"
-    return (form(one + f"(?:\\s*(?:and\\s|und\\s|,)?\\s*{one})?" * 2, _duration),)
+    return (form(one + f"(?:\\.?\\s*(?:and\\s|und\\s|,)?\\s*{one})?" * 2, _duration),)
 
 
 def money_forms(language: Language, currency: str | None) -> tuple[Form, ...]:

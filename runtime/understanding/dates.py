@@ -15,33 +15,39 @@ from flowc.runtime.values import Value
 _DAY_NUMBER = r"([0-9]{1,2})(?:st|nd|rd|th|\.)?"
 _OF = r"\s+(?:of\s+)?"
 _YEAR = r"(?:,?\s+([0-9]{4}))?"
+MOST_LETTERS_OF_AN_HOUR = 10
 _HALF = r"\s*(a\.?m\.?|p\.?m\.?)"
-_NO_COLON = r"(?:$|[^\pL\pN_:]|:(?:$|\s))"
+_HOUR = r"([01]?[0-9]|2[0-3])(?:[:.]([0-5][0-9])|\s?h([0-5][0-9])?)?"
+_NO_COLON = r"(?:$|[^\pL\pN_:.]|[:.](?:$|[^\pL\pN_]))"
 _RFC_3339 = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2})?(?:Z|[+-][0-9]{2}:[0-9]{2})?"
 
 
 def date_forms(language: Language) -> tuple[Form, ...]:
     """The forms of a date."""
     month = one_of(language.months)
-    weekday, day_word = one_of(language.weekdays), one_of(language.day_words)
-    next_word, in_word = one_of(language.next_words), one_of(language.in_words)
+    weekday, day_word, in_word = one_of(language.weekdays), one_of(language.day_words), one_of(language.in_words)
+    next_word, last_word = one_of(language.next_words), one_of(language.last_words)
     units = one_of(word for word, seconds in language.units.items() if seconds % 86_400 == 0 and len(word) > 1)
-    count = f"([0-9]{{1,3}}|{one_of(language.numbers)})"
+    count = f"([0-9]{{1,3}}|{one_of((*language.numbers, *language.articles))})"
     return (
-        form(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})", _of_numbers("ymd"), after=r"(?:$|[^\pL\pN_:-])"),
+        form(r"([0-9]{4})[-/]([0-9]{1,2})[-/]([0-9]{1,2})", _of_numbers("ymd"), after=r"(?:$|[^\pL\pN_:/-])"),
+        form(r"([0-9]{1,2})-([0-9]{1,2})-([0-9]{4})", _of_numbers(None), after=r"(?:$|[^\pL\pN_-])"),
         form(r"([0-9]{1,2})\.\s?([0-9]{1,2})\.(?:\s?([0-9]{4}|[0-9]{2}))?", _of_numbers("dmy"), after=r"(?:$|[^\pN])"),
         form(r"([0-9]{1,2})/([0-9]{1,2})(?:/([0-9]{4}|[0-9]{2}))?", _of_numbers(None), after=r"(?:$|[^\pL\pN_/])"),
         form(f"{_DAY_NUMBER}{_OF}{month}\\.?{_YEAR}", _day_first),
         form(f"{month}\\.?\\s+(?:the\\s+)?{_DAY_NUMBER}{_YEAR}", _month_first),
-        form(f"(?:{next_word}\\s+)?{weekday}", _weekday),
+        form(f"(?:(?:{next_word}|{last_word})\\s+)?{weekday}", _weekday),
+        form(f"(?:{next_word}|{last_word})\\s+{one_of(language.short_weekdays)}", _weekday),
         form(day_word, _day_word),
         form(f"{in_word}\\s+{count}\\s+{units}", _in_days),
     )
 
 
 def time_forms(language: Language) -> tuple[Form, ...]:
-    """The forms of a time of day. `9.30` is one only before `Uhr`, because elsewhere it is a number."""
+    """The forms of a time of day. `9` and `9.30` are one behind `at` and before `Uhr`: elsewhere they are numbers."""
     return (
+        form(f"{one_of(language.at_words[:1])}\\s+{_HOUR}(?:{_HALF})?", _at, after=_NO_COLON),
+        form(r"(1[0-2]|0?[1-9])()()()\s*o['’]?\s?clock", _clock),
         form(r"([01]?[0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9]))?(?:" + _HALF + ")?", _clock, after=_NO_COLON),
         form(r"(1[0-2]|0?[1-9])()()" + _HALF, _clock),
         form(r"([01]?[0-9]|2[0-3])(?:[.:]([0-5][0-9]))?()()\s*uhr", _clock),
@@ -60,14 +66,17 @@ def moment(day: date, clock: time, setting: Setting) -> datetime:
 
 
 def bare_hour(text: str, language: Language) -> time | None:
-    """`9` and `at 9` as the answer to a question about a time."""
+    """`9`, `at 9` and `at nine` as the answer to a question about a time."""
     first, _, rest = text.casefold().partition(" ")
     hour = rest.strip() if first in language.at_words else text
-    return time(int(hour)) if re.fullmatch("[0-9]{1,2}", hour) and int(hour) < 24 else None
+    number = language.number(hour) if len(hour) <= MOST_LETTERS_OF_AN_HOUR else None
+    return time(number) if number is not None and number < 24 else None
 
 
 def bare_day(text: str, setting: Setting) -> date | None:
-    """`24.12` as the answer to a question about a date: elsewhere it is a number."""
+    """`24.12` and `fri` as the answer to a question about a date: elsewhere it is a number, and `sat` a word."""
+    if (weekday := setting.language.short_weekdays.get(text.casefold())) is not None:
+        return _next(weekday, setting)
     match = re.fullmatch(r"([0-9]{1,2})\.([0-9]{1,2})", text)
     return None if match is None else _date(int(match[1]), int(match[2]), "", setting)
 
@@ -113,9 +122,18 @@ def _real(year: int, month: int, day: int) -> date | None:
 
 
 def _weekday(groups: Groups, setting: Setting) -> Value:
+    _, _, last_word, name = groups
+    language = setting.language
+    weekday = language.weekdays.get(name.casefold(), language.short_weekdays.get(name.casefold(), 0))
+    day = _next(weekday, setting)
+    # The last one is not today either.
+    return day - timedelta(days=14 if day == setting.today + timedelta(days=7) else 7) if last_word else day
+
+
+def _next(weekday: int, setting: Setting) -> date:
+    """The next such day, which is not today."""
     today = setting.today
-    days = (setting.language.weekdays[groups[2].casefold()] - today.weekday() - 1) % 7 + 1
-    return today + timedelta(days=days)
+    return today + timedelta(days=(weekday - today.weekday() - 1) % 7 + 1)
 
 
 def _day_word(groups: Groups, setting: Setting) -> Value:
@@ -125,8 +143,9 @@ def _day_word(groups: Groups, setting: Setting) -> Value:
 
 def _in_days(groups: Groups, setting: Setting) -> Value:
     _, _, said, _, unit = groups
-    count = setting.language.number(said)
-    return None if count is None else setting.today + timedelta(seconds=count * setting.language.units[unit.casefold()])
+    language = setting.language
+    count = 1 if said.casefold() in language.articles else language.number(said)
+    return None if count is None else setting.today + timedelta(seconds=count * language.units[unit.casefold()])
 
 
 def _clock(groups: Groups, setting: Setting) -> Value:
@@ -137,6 +156,11 @@ def _clock(groups: Groups, setting: Setting) -> Value:
             return None
         hours = hours % 12 + (12 if half[0] in "pP" else 0)
     return time(hours, int(minute or 0), int(second or 0))
+
+
+def _at(groups: Groups, setting: Setting) -> Value:
+    _, _, hour, minute, minute_h, half = groups
+    return _clock(("", hour, minute or minute_h, "", half), setting)
 
 
 def _clock_word(groups: Groups, setting: Setting) -> Value:
@@ -177,7 +201,7 @@ def by_library(kind: str, text: str, setting: Setting) -> Value:
     except (ValueError, OverflowError):  # a language it does not know, or a date that is none
         return None
     found = read.date_obj
-    if found is None or (kind != "date" and read.period != "time"):
+    if found is None or read.period not in (("day", "time") if kind == "date" else ("time",)):
         return None
     local = found.replace(tzinfo=setting.zone) if found.tzinfo is None else found.astimezone(setting.zone)
     return _part(kind, local.replace(microsecond=0))

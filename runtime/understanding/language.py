@@ -23,11 +23,14 @@ class Language(Struct, frozen=True):
     locale: str
     months: Mapping[str, int]
     weekdays: Mapping[str, int]
+    short_weekdays: Mapping[str, int]
     day_words: Mapping[str, int | None]
     clock_words: Mapping[str, int]
     units: Mapping[str, int]
     numbers: Mapping[str, int]
+    articles: tuple[str, ...]
     next_words: tuple[str, ...]
+    last_words: tuple[str, ...]
     in_words: tuple[str, ...]
     at_words: tuple[str, ...]
     courtesies: frozenset[str]
@@ -46,7 +49,9 @@ class _Own(Struct, frozen=True):
     clock_words: Mapping[str, int]
     units: Mapping[str, int]
     numbers: tuple[str, ...]
+    articles: tuple[str, ...]
     next_words: tuple[str, ...]
+    last_words: tuple[str, ...]
     in_words: tuple[str, ...]
     at_words: tuple[str, ...]
     courtesies: frozenset[str]  # what may follow a yes or a no and leaves it one
@@ -70,7 +75,9 @@ _ENGLISH = _Own(
         **dict.fromkeys(("week", "weeks"), 7 * _DAY),
     },
     ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"),
+    ("a", "an"),
     ("next", "this", "on", "coming"),
+    ("last",),
     ("in",),
     ("at", "around", "about"),
     _words("please thanks thank you that thats it its is isnt was wasnt i do dont am im of course indeed"),
@@ -87,7 +94,9 @@ _GERMAN = _Own(
         **dict.fromkeys(("woche", "wochen"), 7 * _DAY),
     },
     ("null", "eins", "zwei", "drei", "vier", "fünf", "sechs", "sieben", "acht", "neun", "zehn", "elf", "zwölf"),
+    ("einer", "einem"),
     ("nächsten", "nächster", "kommenden", "diesen", "am"),
+    ("letzten", "vergangenen"),
     ("in",),
     ("um", "gegen", "ab"),
     _words("bitte danke gern gerne das ist es ich doch natürlich sehr"),
@@ -102,12 +111,15 @@ def language(locale: str) -> Language:
     return Language(
         str(known),
         {**_months(known), **own.months},
-        {name.casefold(): day for day, name in get_day_names("wide", locale=known).items()},
+        _weekdays(known, "wide"),
+        _weekdays(known, "abbreviated"),
         own.day_words,
         own.clock_words,
         own.units,
         {word: number for number, word in enumerate(own.numbers)},
+        own.articles,
         own.next_words,
+        own.last_words,
         own.in_words,
         own.at_words,
         own.courtesies,
@@ -130,6 +142,10 @@ def _months(locale: Locale) -> dict[str, int]:
         for month, name in get_month_names(width, locale=locale).items():
             names.setdefault(name.casefold().rstrip("."), month)
     return names
+
+
+def _weekdays(locale: Locale, width: Literal["wide", "abbreviated"]) -> dict[str, int]:
+    return {name.casefold().rstrip("."): day for day, name in get_day_names(width, locale=locale).items()}
 
 
 def _order(locale: Locale) -> Order:

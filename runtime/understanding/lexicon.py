@@ -228,10 +228,10 @@ class Lexicon:
         others: tuple[tuple[str, Callable[[], tuple[Form, ...]]], ...] = (
             ("email", contacts.email_forms),
             ("url", contacts.url_forms),
+            ("money", lambda: amounts.money_forms(language, currency)),
             ("datetime", dates.moment_forms),
             ("date", lambda: ()),
             ("time", lambda: ()),
-            ("money", lambda: amounts.money_forms(language, currency)),
             ("duration", lambda: amounts.duration_forms(language)),
             ("phone", contacts.phone_forms),
         )
