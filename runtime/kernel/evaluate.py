@@ -4,7 +4,8 @@ walk takes 5)."""
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Final, assert_never
+from operator import attrgetter
+from typing import Final, assert_never, cast
 from zoneinfo import ZoneInfo
 
 from flowc.runtime.kernel.events import User
@@ -27,6 +28,7 @@ from flowc.runtime.program import (
 from flowc.runtime.values import Value
 
 Evaluate = Callable[["Env"], Value]
+_FIELDS_OF_USER: Final = ("id", "name", "locale", "channel")
 _NOBODY: Final = User("")
 _NO_MESSAGE: Final = Message()
 
@@ -61,13 +63,7 @@ class Env:
     @property
     def user(self) -> Mapping[str, Value]:
         user = self.user_facts
-        return {
-            **user.declared,
-            "id": user.id,
-            "name": user.name,
-            "locale": user.locale,
-            "channel": user.channel,
-        }
+        return {**user.declared, **{field: getattr(user, field) for field in _FIELDS_OF_USER}}
 
     @property
     def message(self) -> Mapping[str, Value]:
@@ -94,6 +90,9 @@ def evaluator(expression: Expression, render: RenderLoader) -> Evaluate:
             return lambda env: env.locals.get(name)
         case Builtin(name=name):
             return _builtin(name)
+        case Get(target=Builtin(name="user"), field=field) if field in _FIELDS_OF_USER:
+            known = attrgetter(field)  # without making the whole record
+            return lambda env: cast("Value", known(env.user_facts))
         case Get(target=target, field=field):
             return _get(evaluator(target, render), field)
         case Each(target=target, field=field):

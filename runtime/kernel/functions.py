@@ -40,7 +40,7 @@ def _comparable(value: Value) -> Value:
 
 def equal(left: Value, right: Value) -> bool:
     """`==`, also of none."""
-    return bool(_comparable(left) == _comparable(right))
+    return bool(left == right) if type(left) is str else bool(_comparable(left) == _comparable(right))
 
 
 def _less(left: Value, right: Value) -> bool:
