@@ -22,6 +22,7 @@ from flowc.runtime.understanding.language import Language
 from flowc.runtime.values import Value, fits, pattern_fits, plain_type
 
 MOST_HITS = 8  # of one form in a message
+MOST_BYTES_OF_HINTS = 64 * 1024 * 1024
 _ORDINARY = (
     *("order", "Order", "hello", "my", "a", "I", "it", "the", "parcel", "cancel", "please", "no", "two words"),
     *("where is my order", "I would like to know where my parcel is, please"),
@@ -59,18 +60,47 @@ class Reading(Struct, frozen=True):
         return all(any(begin <= start and end <= stop for begin, stop in self.spans) for start, end in other.spans)
 
 
+class Hints:
+    """One set of the hints of all forms, which says in a microsecond that a message has none of them.
+
+    Many patterns of an author with letters of all scripts can be more than RE2 has room for, when the set is made or
+    when it meets a message: then every form may be there. That it had no room it says by leaving out the last hint,
+    which any text has."""
+
+    __slots__ = ("_all", "_set")
+
+    def __init__(self, hints: Iterable[str]) -> None:
+        options = re2.Options()
+        options.max_mem = MOST_BYTES_OF_HINTS
+        options.log_errors = False
+        self._set: re2.Set | None = re2.Set.SearchSet(options)
+        self._all = frozenset([self._set.Add(hint) for hint in hints])
+        self._set.Add("")
+        try:
+            self._set.Compile()
+        except re2.error:
+            self._set = None
+
+    def present(self, encoded: bytes) -> frozenset[int]:
+        """The numbers of the forms that may be in a text."""
+        if not self._all:
+            return self._all
+        found = None if self._set is None else self._set.Match(encoded)
+        return self._all if found is None else self._all.intersection(found)
+
+
 class Scan:
     """The values of forms in one text. Each form is looked for once, in the bytes of UTF-8 that RE2 reads."""
 
     __slots__ = ("_encoded", "_forms", "_hits", "_is_ascii", "present", "setting")
 
-    def __init__(self, forms: Sequence[tuple[Form, re2._Regexp]], any_of: re2.Set, text: str, setting: Setting) -> None:
+    def __init__(self, forms: Sequence[tuple[Form, re2._Regexp]], hints: "Hints", text: str, setting: Setting) -> None:
         self.setting = setting
         self._forms = forms
         self._encoded = text.encode()
         self._is_ascii = len(self._encoded) == len(text)
         self._hits: dict[int, list[Hit]] = {}
-        self.present = frozenset(any_of.Match(self._encoded) or ()) if forms else frozenset()
+        self.present = hints.present(self._encoded)
 
     def hits(self, numbers: Iterable[int]) -> list[Hit]:
         """Of the forms with these numbers, in the order of the message; of two that begin together the longer first."""
@@ -129,10 +159,7 @@ class Lexicon:
         for phrase in self._phrases:
             self._longest[phrase[0]] = max(len(phrase), self._longest.get(phrase[0], 0))
         self._longest_choice = max((sum(map(len, phrase)) + len(phrase) for phrase in self._phrases), default=0)
-        self._set = re2.Set.SearchSet(_set_options())
-        for form, _ in self._forms:
-            self._set.Add(form.hint)
-        self._set.Compile()
+        self._hints = Hints(form.hint for form, _ in self._forms)
 
     # ------------------------------------------------------------------------------------------- inside a message
 
@@ -153,7 +180,7 @@ class Lexicon:
                 yield Found(each.value, None, each.slots, each.spans[0][0], each.spans[-1][1])
 
     def _readings(self, text: str, words: Callable[[], Sequence[Word]], setting: Setting) -> Iterator[Reading]:
-        scan = Scan(self._forms, self._set, text, setting)
+        scan = Scan(self._forms, self._hints, text, setting)
         for kind in self._kinds if scan.present else ():
             for value, spans in self._hits(kind, scan):
                 names = tuple(slot.name for slot in kind.slots if fits(slot.type, value, setting.shapes))
@@ -212,7 +239,7 @@ class Lexicon:
         kind = next((kind for kind in self._kinds if slot in kind.slots), None)
         if kind is None:
             return None
-        hits = self._hits(kind, Scan(self._forms, self._set, said, setting))
+        hits = self._hits(kind, Scan(self._forms, self._hints, said, setting))
         return next((value for value, spans in hits if (spans[0][0], spans[-1][1]) == (0, len(said))), None)
 
     # ------------------------------------------------------------------------------------------------- compilation
@@ -249,15 +276,13 @@ class Lexicon:
         for form in forms:
             number = self._numbers.setdefault(form.pattern, len(self._forms))
             if number == len(self._forms):
-                self._forms.append((form, re2.compile(form.pattern)))
+                self._forms.append((form, re2.compile(form.pattern, _quiet())))
             numbers.append(number)
         return tuple(numbers)
 
 
-def _set_options() -> re2.Options:
+def _quiet() -> re2.Options:
     options = re2.Options()
-    # The default of 8 MiB is too little for some dozens of forms with letters of all scripts.
-    options.max_mem = 64 * 1024 * 1024
     options.log_errors = False
     return options
 

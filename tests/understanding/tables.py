@@ -41,14 +41,12 @@ class Row:
     def __str__(self) -> str:
         return f"{self.table}: {self.message}"
 
-    def heard(self) -> Understood:
+    def understood(self, by: Rules | None = None) -> str:
         slots = tuple(slot for slot in SLOTS if self.only in (None, slot.name))
         intents = INTENTS if self.only is None else ()
         here = asking(self.ask, slots, intents, locale=self.locale, zone=self.zone)
-        return rules(self.only, self.currency).hear(Heard(self.message, self.now), here)
-
-    def understood(self) -> str:
-        return written(self.heard(), with_names=self.only is None)
+        understood = (by or rules(self.only, self.currency)).hear(Heard(self.message, self.now), here)
+        return written(understood, with_names=self.only is None)
 
 
 @cache
