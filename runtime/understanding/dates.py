@@ -6,7 +6,7 @@ unless one of the numbers can only be a day.
 
 import re
 from collections.abc import Callable
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from flowc.runtime.understanding.forms import Form, Groups, Setting, form, one_of
 from flowc.runtime.understanding.language import Language
@@ -60,9 +60,17 @@ def moment_forms() -> tuple[Form, ...]:
     return (form(_RFC_3339, _rfc_3339),)
 
 
-def moment(day: date, clock: time, setting: Setting) -> datetime:
+def moment(day: date, clock: time, setting: Setting) -> datetime | None:
     """A date and a time in the user's zone."""
-    return datetime.combine(day, clock, setting.zone).astimezone(UTC)
+    return _in_zone(datetime.combine(day, clock, setting.zone), UTC)
+
+
+def _in_zone(moment: datetime, zone: tzinfo) -> datetime | None:
+    """None where that would be before the year 1 or after 9999."""
+    try:
+        return moment.astimezone(zone)
+    except OverflowError:
+        return None
 
 
 def bare_hour(text: str, language: Language) -> time | None:
@@ -172,7 +180,7 @@ def _rfc_3339(groups: Groups, setting: Setting) -> Value:
         found = datetime.fromisoformat(groups[0].upper())
     except ValueError:
         return None
-    return (found if found.tzinfo is not None else found.replace(tzinfo=setting.zone)).astimezone(UTC)
+    return _in_zone(found if found.tzinfo is not None else found.replace(tzinfo=setting.zone), UTC)
 
 
 _LONGEST_FOR_LIBRARY = 40
@@ -203,15 +211,15 @@ def by_library(kind: str, text: str, setting: Setting) -> Value:
     found = read.date_obj
     if found is None or read.period not in (("day", "time") if kind == "date" else ("time",)):
         return None
-    local = found.replace(tzinfo=setting.zone) if found.tzinfo is None else found.astimezone(setting.zone)
-    return _part(kind, local.replace(microsecond=0))
+    local = found.replace(tzinfo=setting.zone) if found.tzinfo is None else _in_zone(found, setting.zone)
+    return None if local is None else _part(kind, local.replace(microsecond=0))
 
 
-def _part(kind: str, found: datetime) -> Value:
+def _part(kind: str, found: datetime) -> date | time | None:
     match kind:
         case "date":
             return found.date()
         case "time":
             return found.time()
         case _:
-            return found.astimezone(UTC)
+            return _in_zone(found, UTC)

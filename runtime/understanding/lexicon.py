@@ -200,7 +200,9 @@ class Lexicon:
             apart = [hit for hit in times if is_apart(hit[1], (at,))]
             clock, (its,) = min(apart, key=lambda hit: _gap(hit[1][0], at), default=(None, (at,)))
             if isinstance(day, date) and isinstance(clock, time):
-                yield dates.moment(day, clock, scan.setting), (min(at, its), max(at, its))
+                moment = dates.moment(day, clock, scan.setting)
+                if moment is not None:
+                    yield moment, (min(at, its), max(at, its))
 
     def _choices(self, words: Sequence[Word]) -> Iterator[Reading]:
         """Values of choices by their words, the longest first; none for a slot of which two values are named."""
