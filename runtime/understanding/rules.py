@@ -31,7 +31,6 @@ class Rules:
     """Understands by the examples and slots of a program."""
 
     name = "rules"
-    within_s = 0.010
 
     def __init__(self, program: Program) -> None:
         self._program = program
@@ -41,10 +40,6 @@ class Rules:
         for flow in program.flows.values():
             for locale in {flow.locale or "en", *program.locales}:
                 self._lexicon(flow.name, language(locale).locale)
-
-    async def understand(self, heard: Heard, asking: Asking) -> Understood:
-        """Without waiting for anything."""
-        return self.hear(heard, asking)
 
     def hear(self, heard: Heard, asking: Asking) -> Understood:
         """What a message says, as far as the rules know."""
