@@ -11,10 +11,11 @@ from flowc.cli.terminal import Stop
 if TYPE_CHECKING:
     from flowc.compiler.project import Project
     from flowc.compiler.settings import Environment as Settings
-    from flowc.compiler.settings import Secret, ServiceSettings
+    from flowc.compiler.settings import HttpUnderstanding, Secret, ServiceSettings
     from flowc.runtime.channels.tokens import Token
     from flowc.runtime.environment import Environment
     from flowc.runtime.services.settings import ServiceSettings as Service
+    from flowc.runtime.understanding.open import ClassifierSettings
 
 __all__ = ["environment_of", "settings_of", "tokens_of"]
 
@@ -44,7 +45,19 @@ def environment_of(project: "Project", name: str) -> "Environment":
         os.environ.get("FLOWC_STORE") or settings.store,
         {service: service_of(service, table, folder) for service, table in settings.services.items()},
         understanding.chain if understanding else ("rules",),
+        None if understanding is None or understanding.http is None else classifier_of(understanding.http, folder),
         folder,
+    )
+
+
+def classifier_of(table: "HttpUnderstanding", folder: Path) -> "ClassifierSettings":
+    """Where the classifier of `[understanding.http]` is. FLOWC_UNDERSTANDING_URL overrides its address."""
+    from flowc.runtime.understanding.open import ClassifierSettings
+
+    return ClassifierSettings(
+        os.environ.get("FLOWC_UNDERSTANDING_URL") or table.url,
+        None if table.bearer is None else secret(table.bearer, "bearer of the classifier", folder),
+        table.within_ms / 1000,
     )
 
 

@@ -56,20 +56,16 @@ class Bot(Table):
 
 
 class HttpUnderstanding(Table):
+    """A classifier that answers JSON (docs/operating.md); what takes longer is not understood."""
+
     url: str
     bearer: Secret | None = None
-    model: str | None = None
-    timeout: str | None = None
-
-
-class LinearUnderstanding(Table):
-    weights: str | None = None
+    within_ms: Annotated[int, Field(gt=0, le=10_000)] = 500
 
 
 class Understanding(Table):
     chain: tuple[str, ...] = ("rules",)
     http: HttpUnderstanding | None = None
-    linear: LinearUnderstanding | None = None
 
 
 class ServiceSettings(Table):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from flowc.runtime.services.settings import ServiceSettings
+from flowc.runtime.understanding.open import ClassifierSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,4 +18,5 @@ class Environment:
     store: str = "memory:"
     services: Mapping[str, ServiceSettings] = field(default_factory=dict)
     chain: tuple[str, ...] = ("rules",)
+    classifier: ClassifierSettings | None = None
     folder: Path = Path()

@@ -73,7 +73,11 @@ async def surroundings_of(
                     clock=given.clock,
                 )
             )
-        understanding = given.understanding or open_understanding(program, environment.chain, given.clock)
+        understanding = given.understanding
+        if understanding is None:
+            understanding = await opened.enter_async_context(
+                open_understanding(program, environment.chain, given.clock, environment.classifier)
+            )
         store = given.store
         if store is None:
             store = open_store(environment.store, environment.folder)

@@ -16,7 +16,7 @@ from flowc.runtime.services.port import Clock, LoopClock
 from flowc.runtime.simulate.clock import SimulatedClock
 from flowc.runtime.understanding.chain import Chain
 from flowc.runtime.understanding.http import HttpProvider
-from flowc.runtime.understanding.open import ProviderUnknown, open_understanding
+from flowc.runtime.understanding.open import ClassifierSettings, ProviderUnknown, open_understanding
 from flowc.runtime.understanding.port import Asking, Heard, Provider, Undecided
 from flowc.runtime.understanding.rules import Rules
 
@@ -120,19 +120,37 @@ async def test_a_question_that_is_answered_needs_nobody_else(asked: str, text: s
     assert other.asked == ([] if is_answer else [text])
 
 
-def test_a_provider_that_nobody_offers_is_named_in_one_sentence() -> None:
+async def test_a_provider_that_nobody_offers_is_named_in_one_sentence() -> None:
     with pytest.raises(ProviderUnknown) as raised:
-        open_understanding(PROGRAM, ("rules", "oracle"), LoopClock())
+        async with open_understanding(PROGRAM, ("rules", "oracle"), LoopClock()):
+            pass
     assert str(raised.value) == (
-        "there is no provider of understanding `oracle`: [understanding] chain may name `rules`"
+        "there is no provider of understanding `oracle`: [understanding] chain may name `rules`, `http`"
     )
     assert (raised.value.name, raised.value.fault) == ("oracle", "caller")
 
 
 @pytest.mark.parametrize("names", [(), ("rules",)])
 async def test_the_rules_are_always_there(names: tuple[str, ...]) -> None:
-    opened = open_understanding(PROGRAM, names, LoopClock())
-    assert (await opened.understand(Heard("where is my order", NOW), asking())).intents == (RankedIntent("track", 1.0),)
+    async with open_understanding(PROGRAM, names, LoopClock()) as opened:
+        understood = await opened.understand(Heard("where is my order", NOW), asking())
+    assert understood.intents == (RankedIntent("track", 1.0),)
+
+
+async def test_a_classifier_without_an_address_is_named_in_one_sentence() -> None:
+    with pytest.raises(ProviderUnknown, match=r"add \[understanding.http\] with its url"):
+        async with open_understanding(PROGRAM, ("rules", "http"), LoopClock()):
+            pass
+
+
+async def test_the_classifier_of_the_settings_is_asked_after_the_rules() -> None:
+    body = {"intents": [{"name": "track", "confidence": 0.9}]}
+    async with running(answers(body=body)) as backend:
+        settings = ClassifierSettings(f"{backend.url}/understand", bearer="t")
+        async with open_understanding(PROGRAM, ("rules", "http"), LoopClock(), settings) as opened:
+            understood = await opened.understand(UNKNOWN, asking())
+    assert understood.intents == (RankedIntent("track", 0.9),)
+    assert understood.provider == "http"
 
 
 @asynccontextmanager
