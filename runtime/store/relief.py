@@ -5,8 +5,8 @@ every conversation up. So a thread copies with a connection of its own. What is 
 long as anything is left the log cannot begin anew: the writer copies that little itself, when the thread is done.
 """
 
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
+from threading import Thread
 
 import apsw
 
@@ -17,30 +17,26 @@ class Relief:
     def __init__(self, path: Path, vfs: str | None) -> None:
         self._path = path
         self._vfs = vfs
-        self._thread = ThreadPoolExecutor(1, "flowc-store-relief")
-        self._copied: Future[None] | None = None
+        self._thread: Thread | None = None
 
     @property
     def is_over(self) -> bool:
         """A copy was begun and has ended."""
-        return self._copied is not None and self._copied.done()
+        return self._thread is not None and not self._thread.is_alive()
 
     @property
     def is_under_way(self) -> bool:
-        return self._copied is not None and not self._copied.done()
+        return self._thread is not None and self._thread.is_alive()
 
     def begin(self) -> None:
-        self._copied = self._thread.submit(copy, self._path, self._vfs)
+        self._thread = Thread(target=copy, args=(self._path, self._vfs), name="flowc-store-relief", daemon=True)
+        self._thread.start()
 
     def end(self) -> None:
         """Waits for it. Nobody else can copy, nor make frames of a failed commit certain, while it is under way."""
-        if self._copied is not None:
-            wait([self._copied])
-            self._copied = None
-
-    def close(self) -> None:
-        self.end()
-        self._thread.shutdown()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
 
 
 def copy(path: Path, vfs: str | None) -> None:

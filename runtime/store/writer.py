@@ -146,8 +146,8 @@ class Writer:
             self._groups.put(None)
             self._thread.join()  # it has nothing to do but to end
         self.broken()
+        self._relief.end()
         self._drop()
-        self._relief.close()
 
     # ----------------------------------------------------------------------------------------------------------- groups
 
