@@ -9,11 +9,13 @@ from typing import Final
 import anyio
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 __all__ = ["PortTaken", "bound", "serve"]
 
 DRAIN_S: Final = 10
 BACKLOG: Final = 2048
+MAX_HEAD: Final = 64 * 1024
 
 
 class PortTaken(Exception):  # noqa: N818  # the fact, as the caller words it
@@ -34,6 +36,27 @@ def bound(host: str, port: int) -> socket.socket:
         raise PortTaken(f"cannot listen on {host}:{port}: {reason.lower()}") from error
     listening.setblocking(False)
     return listening
+
+
+class Bounded(HttpToolsProtocol):
+    """HTTP whose heads have a bound: uvicorn's collects headers for as long as they come."""
+
+    _is_head = True
+    _head_bytes = 0
+
+    def data_received(self, data: bytes) -> None:
+        self._head_bytes += len(data)
+        super().data_received(data)
+        if self._is_head and self._head_bytes > MAX_HEAD and not self.transport.is_closing():
+            self.send_400_response("The head of the request is too long.")
+
+    def on_headers_complete(self) -> None:
+        self._is_head = False
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._is_head, self._head_bytes = True, 0
+        super().on_message_complete()
 
 
 class Server(uvicorn.Server):
@@ -72,10 +95,11 @@ async def serve(
         log_config=None,
         access_log=False,
         lifespan="off",
-        http="httptools",
+        http=Bounded,
         ws="none",
         timeout_graceful_shutdown=DRAIN_S,
         server_header=False,
+        proxy_headers=False,  # nothing here depends on where a request came from
         date_header=False,
     )
     server = Server(config, started)

@@ -149,6 +149,8 @@ async def serving(
             server = tasks.create_task(serve(app, listening, started.set, closing.set, wished))
             async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
                 await started.wait()
-                yield Desk(engine, clock, shop, client, port, wishes, token)
-            wishes.put_nowait(None)
+                try:
+                    yield Desk(engine, clock, shop, client, port, wishes, token)
+                finally:
+                    wishes.put_nowait(None)  # also after a failure: the tasks' group waits for the server
             await server

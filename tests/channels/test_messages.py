@@ -128,6 +128,7 @@ async def test_the_page_is_one_file_that_loads_nothing(desk: Desk) -> None:
     page = await desk.get("/")
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert "unsafe-inline" not in page.headers["content-security-policy"]
     assert re.findall(r"""(?:src|href)\s*=\s*["'][^"']+""", page.text) == []
     assert "https://" not in page.text
     assert "import " not in page.text

@@ -48,6 +48,34 @@ async def test_what_is_not_http_is_refused(desk: Desk, raw: bytes) -> None:
     assert (await desk.get("/healthz")).status_code == 200
 
 
+async def test_a_head_without_an_end_is_cut_off(desk: Desk) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", desk.port)
+    writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Long: ")
+    try:
+        for _ in range(1_000):
+            writer.write(b"x" * 4096)
+            await writer.drain()
+        writer.write(b"\r\n\r\n")
+        cut_off = (await reader.readline()).startswith(b"HTTP/1.1 400 ")
+    except ConnectionError:
+        cut_off = True
+    writer.transport.abort()
+    assert cut_off
+    assert (await desk.get("/healthz")).status_code == 200
+
+
+async def test_a_long_body_that_comes_with_its_head_is_no_long_head(desk: Desk) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", desk.port)
+    body = b'{"text": "%s"}' % (b"x" * 65_000)
+    head = b"POST /v1/conversations/c/messages HTTP/1.1\r\nHost: x\r\nX-Some: %s\r\nContent-Length: %d\r\n\r\n"
+    for _ in range(3):
+        writer.write(head % (b"y" * 2_000, len(body)) + body)
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+        await reader.readuntil(b'"state":"waiting"}')
+    writer.close()
+    await writer.wait_closed()
+
+
 async def test_a_turn_that_runs_when_the_server_is_told_to_stop_is_answered(desk: Desk) -> None:
     await desk.post("open", {})
     desk.script("pay", Gives("R-1", after_s=0.5))

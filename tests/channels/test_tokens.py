@@ -98,6 +98,12 @@ async def test_a_reader_looks_at_the_conversations_of_all(guarded: Desk) -> None
     assert (await guarded.get("/v1/conversations/c", token="r")).status_code == 404
 
 
+async def test_a_page_of_another_site_may_not_talk_to_a_server_without_tokens(desk: Desk) -> None:
+    for site, status in (("cross-site", 403), ("same-origin", 200), ("none", 200)):
+        answer = await desk.post("open", {}, **{"sec-fetch-site": site, "content-type": "text/plain"})
+        assert answer.status_code == status
+
+
 async def test_a_problem_does_not_name_the_token(guarded: Desk) -> None:
     assert "website" not in (await guarded.get("/v1/conversations/nobody")).text
 
