@@ -40,6 +40,7 @@ def serve(port: int, folder: Path) -> None:
     from flowc.runtime.channels.server import bound
     from flowc.runtime.channels.server import serve as serve_app
     from flowc.runtime.channels.tokens import Tokens
+    from flowc.runtime.engine.collector import spare_turns
     from flowc.runtime.environment import Environment
     from flowc.runtime.services.calls import Services
     from flowc.runtime.services.port import LoopClock
@@ -53,6 +54,7 @@ def serve(port: int, folder: Path) -> None:
     async def main() -> None:
         async with Engine.open(program, environment, services=services) as engine:
             app = http_app(engine, program, Tokens())
+            spare_turns()
             await serve_app(app, bound(HOST, port), lambda: print("ready", flush=True))
         used = resource.getrusage(resource.RUSAGE_SELF)
         print(f"cpu {used.ru_utime + used.ru_stime}", flush=True)

@@ -94,6 +94,7 @@ def run(
     from flowc.runtime.channels.http import http_app
     from flowc.runtime.channels.server import serve as serve_app
     from flowc.runtime.channels.tokens import Tokens
+    from flowc.runtime.engine.collector import spare_turns
     from flowc.runtime.telemetry import log_to
 
     host, port = listening.getsockname()[:2]
@@ -107,6 +108,7 @@ def run(
         async with Engine.open(program, environment, log=log) as engine:
             closing = asyncio.Event()
             app = http_app(engine, program, Tokens(tokens), closing)
+            spare_turns()
             await serve_app(app, listening, started, closing.set)
 
     with listening:

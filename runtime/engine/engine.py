@@ -113,7 +113,7 @@ class Engine:
         session = self._session(Address(message.conversation))
         answer = self._offered(session, pending)
         with self._around.time.timeout(self._reply_within_s()):
-            await asyncio.wait([answer])
+            await asyncio.shield(answer)  # who waits may go away, the turn goes on
         if not answer.done():
             await session.store_now(pending)
         return answer.result() if answer.done() else Accepted(message.conversation, self._word_for_the_wait())
