@@ -4,8 +4,14 @@ import os
 import shutil
 
 import pytest
+from hypothesis import settings
 
 pytest.register_assert_rewrite("golden")
+
+# In CI the same examples each time, so that a change is judged by what it changes; elsewhere new ones each time.
+settings.register_profile("ci", derandomize=True, deadline=None)
+settings.register_profile("here", deadline=None)
+settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -43,6 +43,18 @@ KEYS = st.sampled_from([CommandKey(key) for key in "xyz"])
 NUMBERS = st.integers(1, 4)
 
 
+def end_leases(store: MemoryStore, now_ms: int) -> None:
+    """What opening a file does: whoever had it before works on nothing any more."""
+    for one in store._all.values():
+        for held in one.inbox:
+            held.lease_ms = min(held.lease_ms, now_ms)
+        for key, stored in one.commands.items():
+            if stored.server is not None:
+                one.commands[key] = replace(stored, wait_ms=min(stored.wait_ms, now_ms))
+        if one.unsent is not None:
+            one.unsent.lease_ms = min(one.unsent.lease_ms, now_ms)
+
+
 class Same(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
@@ -178,6 +190,7 @@ class Same(RuleBasedStateMachine):
         """The file is closed and opened again, as after a restart."""
         self.wait(self.file.close())
         self.file = SqliteStore.open(Path(self.folder.name) / "flowc.db", self.clock)
+        end_leases(self.memory, self.clock.now_ms())
         self.both(lambda store: store.delay_overdue(ALL_SHARDS))
 
     @rule(address=ADDRESSES, sure=st.integers(0, 9))
