@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 import anyio
 
@@ -17,6 +17,8 @@ from flowc.runtime.store.port import Store
 from flowc.runtime.store.rows import Holder
 from flowc.runtime.telemetry import Log
 from flowc.runtime.understanding.port import Heard
+
+CANCELLED_AGAIN_S: Final = 0.5
 
 
 class Understanding(Protocol):
@@ -73,7 +75,8 @@ class Surroundings:
             while self.running:  # what ends may have started something
                 for task in tuple(self.running):
                     task.cancel()
-                await asyncio.wait(tuple(self.running))
+                # One whose own time ended just then takes this for that, and goes on: it is cancelled again.
+                await asyncio.wait(tuple(self.running), timeout=CANCELLED_AGAIN_S)
 
     async def version(self, deployment: int) -> Deployed:
         """The program that a row names; fetched from the store where this server does not have it yet."""

@@ -7,10 +7,8 @@ from typing import ClassVar
 
 from flowc.runtime.errors import Fault, FlowcError
 from flowc.runtime.program import Program
-from flowc.runtime.services.endpoint import Endpoint
 from flowc.runtime.services.port import Clock
 from flowc.runtime.understanding.chain import Chain
-from flowc.runtime.understanding.http import HttpProvider
 from flowc.runtime.understanding.rules import Rules
 
 __all__ = ["PROVIDERS", "ClassifierSettings", "ProviderUnknown", "open_understanding"]
@@ -54,6 +52,9 @@ async def open_understanding(
     if classifier is None or "http" not in names:
         yield Chain(Rules(program), (), clock)
         return
+    from flowc.runtime.services.endpoint import Endpoint  # an HTTP client takes a while to load
+    from flowc.runtime.understanding.http import HttpProvider
+
     headers = {} if classifier.bearer is None else {"authorization": f"Bearer {classifier.bearer}"}
     endpoint = Endpoint(classifier.url, headers=headers)
     async with endpoint.opened():
