@@ -12,7 +12,6 @@ from msgspec import Struct
 from flowc.runtime.types import (
     Basic,
     Choice,
-    Field,
     Integer,
     ListOf,
     Marked,
@@ -223,8 +222,3 @@ def spelled(of: FlowType) -> str:
             return "none"
         case Unknown():
             return "unknown"
-
-
-def fields_by_name(fields: tuple[Field, ...]) -> dict[str, Type]:
-    """The types of `fields` by name."""
-    return {field.name: field.type for field in fields}

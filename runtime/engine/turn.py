@@ -28,7 +28,6 @@ from flowc.runtime.engine.stored import (
     SealedArguments,
     SealedBody,
     Spoken,
-    StoredResult,
     TimerBody,
 )
 from flowc.runtime.kernel.answer import Step
@@ -294,7 +293,3 @@ def _command_of(
         command.priority,
         None if command.deferred or operation.key is None else holder,
     )
-
-
-def result_bytes(result: CallResult) -> bytes:
-    return encode(StoredResult(result))
