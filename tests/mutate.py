@@ -9,9 +9,14 @@ PIECES = ("{{", "}}", "{%", "%}", '"""', "{% if x %}", "->", "else", "on ", "not
 WORD = re.compile(r"\w+|[^\w\s]+")
 
 
-def mutate(text: str, choose: random.Random, others: Sequence[str] = ()) -> str:
-    """`text` after one to eight edits; `others` are texts that pieces may come from."""
-    for _ in range(choose.choice((1, 1, 1, 2, 3, 8))):
+def how_many(choose: random.Random) -> int:
+    """From the one slip that a checker has to name exactly to a file that is hardly one any more."""
+    return choose.choice((1, 1, 2, 3, 5, 8, 13, 21))
+
+
+def mutate(text: str, choose: random.Random, others: Sequence[str] = (), *, edits: int | None = None) -> str:
+    """`text` after so many edits, 1 to 21 if not said; `others` are texts that pieces may come from."""
+    for _ in range(edits or how_many(choose)):
         text = edit(text, choose, others)
     return text
 

@@ -1,7 +1,7 @@
-"""Random edits of the projects in flows/: each is parsed, checked and formatted to the end, in time.
+"""Random edits of the projects in flows/: each edited project is parsed, checked and formatted to the end, in time.
 
-`python tests/random_edits.py --edits 1000000` tries that many and says which failed; `--first SEED --edits 1` repeats
-one of them. The same seed is always the same edit of the same flows.
+`python tests/random_edits.py --edits 1000000` makes that many and says what failed; `--first SEED --edits 1` repeats
+one project. The same seed always makes the same edits, 1 to 21 of a file, of the same flows.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 
 from kept import keeps_everything
-from mutate import mutate
+from mutate import how_many, mutate
 
 from flowc.compiler.chats import script_chats
 from flowc.compiler.compile import compile_project
@@ -28,7 +28,7 @@ from flowc.dsl.source import SourceFile
 from flowc.runtime.program import Program
 
 FLOWS = Path(__file__).parent.parent / "flows"
-LIMIT_S = 1.0  # of the processor, for one edit of one project
+LIMIT_S = 1.0  # of the processor, for one edited project
 HANGS_S = 20.0  # when one is given up, where no test runner does that
 
 
@@ -59,19 +59,21 @@ def every_text() -> tuple[str, ...]:
     return tuple(text for texts in projects() for text in texts.values())
 
 
-def edited(seed: int) -> tuple[int, Mapping[str, str]]:
-    """A project, and those of its texts that the edit `seed` changes."""
+def edited(seed: int) -> tuple[int, Mapping[str, str], int]:
+    """A project, those of its texts that the edits of `seed` change, and how many edits that were."""
     choose = random.Random(seed)
     project = choose.randrange(len(projects()))
     texts = projects()[project]
     paths = choose.sample(sorted(texts), choose.choice((1, 1, 1, 2)))
-    return project, {path: mutate(texts[path], choose, every_text()) for path in paths}
+    counts = {path: how_many(choose) for path in paths}
+    changed = {path: mutate(texts[path], choose, every_text(), edits=counts[path]) for path in paths}
+    return project, changed, sum(counts.values())
 
 
-def try_edit(seed: int) -> float:
-    """The seconds that it took. Raises what went wrong, with a note how to repeat it."""
+def try_edits(seed: int) -> tuple[int, float]:
+    """How many edits, and the seconds that the project took. Raises what went wrong, with a note to repeat it."""
     try:
-        project, changed = edited(seed)
+        project, changed, count = edited(seed)
         program(project)
         begin = time.process_time()
         survive(project, changed)
@@ -80,7 +82,7 @@ def try_edit(seed: int) -> float:
     except BaseException as fault:
         fault.add_note(f"to repeat it: python tests/random_edits.py --first {seed} --edits 1")
         raise
-    return took
+    return count, took
 
 
 def survive(project: int, changed: Mapping[str, str]) -> None:
@@ -127,23 +129,25 @@ def give_up(_signal: int, _frame: object) -> None:
 
 def main() -> int:
     options = argparse.ArgumentParser(description="Random edits of the example flows.")
-    options.add_argument("--edits", type=int, default=10_000, metavar="N", help="how many edits are tried")
-    options.add_argument("--first", type=int, default=0, metavar="SEED", help="the first of them")
+    options.add_argument("--edits", type=int, default=10_000, metavar="N", help="how many edits are made")
+    options.add_argument("--first", type=int, default=0, metavar="SEED", help="of the first project")
     options.add_argument("--seconds", type=float, default=float("inf"), metavar="S", help="stop after that time")
     chosen = options.parse_args()
     signal.signal(signal.SIGPROF, give_up)
     begin = time.process_time()
-    failed, slowest, seed = 0, 0.0, chosen.first
-    while seed < chosen.first + chosen.edits and time.process_time() - begin < chosen.seconds:
+    edits, failed, slowest, seed = 0, 0, 0.0, chosen.first
+    while edits < chosen.edits and time.process_time() - begin < chosen.seconds:
         signal.setitimer(signal.ITIMER_PROF, HANGS_S)
         try:
-            slowest = max(slowest, try_edit(seed))
+            count, took = try_edits(seed)
+            edits, slowest = edits + count, max(slowest, took)
         except Exception:  # noqa: BLE001 - whatever it is, it is counted, and the next is tried
-            failed += 1
+            edits, failed = edits + 1, failed + 1
             traceback.print_exc()
         seed += 1
     signal.setitimer(signal.ITIMER_PROF, 0)
-    print(f"{seed - chosen.first:,} edits, {failed} failed; the slowest of the others took {slowest * 1000:.0f} ms")
+    projects_tried = seed - chosen.first
+    print(f"{edits:,} edits of {projects_tried:,} projects, {failed} failed; the slowest took {slowest * 1000:.0f} ms")
     return min(failed, 1)
 
 
