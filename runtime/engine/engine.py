@@ -81,15 +81,26 @@ class Engine:
     ) -> AsyncIterator["Engine"]:
         """A running engine; what is not given is opened as `environment` says. Raises what that raises."""
         given = Given(store, services, understanding, clock or LoopClock(), rng or SystemRandom(), log)
-        async with surroundings_of(bundle, environment, given) as around:
-            engine = cls(around)
-            await around.store.delay_overdue(ALL_SHARDS)
-            around.start(engine._sweeper.run(sweep_every_s))
-            try:
-                yield engine
-            finally:
-                with anyio.move_on_after(drain_s, shield=True):
-                    await engine.drain()
+        async with (
+            surroundings_of(bundle, environment, given) as around,
+            cls.over(around, sweep_every_s=sweep_every_s, drain_s=drain_s) as engine,
+        ):
+            yield engine
+
+    @classmethod
+    @asynccontextmanager
+    async def over(
+        cls, around: Surroundings, *, sweep_every_s: float = EVERY_S, drain_s: float = DRAIN_S
+    ) -> AsyncIterator["Engine"]:
+        """A running engine over what is open already."""
+        engine = cls(around)
+        await around.store.delay_overdue(ALL_SHARDS)
+        around.start(engine._sweeper.run(sweep_every_s))
+        try:
+            yield engine
+        finally:
+            with anyio.move_on_after(drain_s, shield=True):
+                await engine.drain()
 
     @property
     def is_quiet(self) -> bool:

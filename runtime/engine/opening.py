@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from os import urandom
 from pathlib import Path
 from random import Random
 from typing import ClassVar, Final
@@ -90,7 +89,7 @@ async def surroundings_of(
             understanding,
             given.clock,
             partial(given.rng.getrandbits, SEED_BITS),
-            Seal(urandom(32), urandom),
+            Seal(given.rng.randbytes(32), given.rng.randbytes),
             Holder(ServerId(given.rng.randbytes(8).hex()), LEASE_MS),
             given.log,
             current,

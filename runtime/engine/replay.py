@@ -24,13 +24,14 @@ def replay(loaded: LoadedProgram, rows: Iterable[JournalRow], seal: Seal) -> Pos
     SealBroken where a secret was sealed by another process."""
     position: Position | None = None
     for row in rows:
-        position = _again(loaded, position, row, seal)
+        position = again(loaded, position, row, seal)
         if state_hash(position_bytes(position)) != row.entry.state_hash:
             raise Differs(row.turn)
     return position
 
 
-def _again(loaded: LoadedProgram, position: Position | None, row: JournalRow, seal: Seal) -> Position | None:
+def again(loaded: LoadedProgram, position: Position | None, row: JournalRow, seal: Seal) -> Position | None:
+    """The position after one turn more. Raises SealBroken."""
     event = decode(row.entry.event, Recorded)
     was_sealed = event.event is None
     if was_sealed:
