@@ -37,9 +37,12 @@ class Candidate(Struct, frozen=True):
     distance: int
 
 
-class Asking(Struct, frozen=True):
+class Asking(Struct, frozen=True, eq=False):
     """What understanding needs to know about a position. `asked` is the slot that a question is about, `slots`
-    those of the asking flow (for a value that only its type identifies), `offered` the labels of a `choose`."""
+    those of the asking flow (for a value that only its type identifies), `offered` the labels of a `choose`.
+
+    One is made for each wait and kept, so it is told from others by identity: a provider may keep by it what it has
+    prepared."""
 
     flow: str
     wait: str

@@ -49,10 +49,21 @@ class Examples(Struct):
     bare: list[Pattern] = []  # those that are only places
     longest: int = 0
 
-    def whole(self, text: str) -> Sequence[Fixed]:
-        """The examples that a message is, word for word."""
-        # Folding leaves out at most what is no word: a much longer message is none of them.
-        return () if len(text) > 4 * self.longest + 64 else self.fixed.get(fold(text), ())
+    def whole(self, folded: str) -> Sequence[Fixed]:
+        """The examples that a folded message is, word for word."""
+        return self.fixed.get(folded, ())
+
+    @property
+    def longest_message(self) -> int:
+        """No message of more characters is an example without places: folding leaves out at most what is no word."""
+        return 4 * self.longest + 64
+
+    def may_begin(self, folded: str) -> bool:
+        """Whether a message of these words may be an example with places."""
+        if self.bare:
+            return True
+        first, last = folded.partition(" ")[0], folded.rpartition(" ")[2]
+        return first in self.by_first or last in self.by_last
 
     def beginning(self, words: Sequence[Word]) -> Iterator[Pattern]:
         """The patterns that a message may be, by its first and last word."""

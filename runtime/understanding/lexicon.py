@@ -94,13 +94,15 @@ class Scan:
 
     __slots__ = ("_encoded", "_forms", "_hits", "_is_ascii", "present", "setting")
 
-    def __init__(self, forms: Sequence[tuple[Form, re2._Regexp]], hints: "Hints", text: str, setting: Setting) -> None:
+    def __init__(
+        self, forms: Sequence[tuple[Form, re2._Regexp]], present: frozenset[int], encoded: bytes, setting: Setting
+    ) -> None:
         self.setting = setting
+        self.present = present
         self._forms = forms
-        self._encoded = text.encode()
-        self._is_ascii = len(self._encoded) == len(text)
+        self._encoded = encoded
+        self._is_ascii = encoded.isascii()
         self._hits: dict[int, list[Hit]] = {}
-        self.present = hints.present(self._encoded)
 
     def hits(self, numbers: Iterable[int]) -> list[Hit]:
         """Of the forms with these numbers, in the order of the message; of two that begin together the longer first."""
@@ -163,11 +165,17 @@ class Lexicon:
 
     # ------------------------------------------------------------------------------------------- inside a message
 
+    def scan(self, text: str, setting: Setting) -> Scan | None:
+        """The forms that may be in a text; None where no value can be, as in most."""
+        encoded = text.encode()
+        present = self._hints.present(encoded)
+        return Scan(self._forms, present, encoded, setting) if present or self._phrases else None
+
     def find(
-        self, text: str, words: Callable[[], Sequence[Word]], setting: Setting, asked: str | None, taken: Sequence[Span]
+        self, scan: Scan, words: Callable[[], Sequence[Word]], asked: str | None, taken: Sequence[Span]
     ) -> Iterator[Found]:
         """What only its type identifies, outside of the places that are `taken`."""
-        readings = list(self._readings(text, words, setting))
+        readings = list(self._readings(scan, words))
 
         def order(each: Reading) -> tuple[bool, bool, int, Spans]:
             is_part = any(other.holds(each) for other in readings)
@@ -179,11 +187,10 @@ class Lexicon:
                 spans += each.spans
                 yield Found(each.value, None, each.slots, each.spans[0][0], each.spans[-1][1])
 
-    def _readings(self, text: str, words: Callable[[], Sequence[Word]], setting: Setting) -> Iterator[Reading]:
-        scan = Scan(self._forms, self._hints, text, setting)
+    def _readings(self, scan: Scan, words: Callable[[], Sequence[Word]]) -> Iterator[Reading]:
         for kind in self._kinds if scan.present else ():
             for value, spans in self._hits(kind, scan):
-                names = tuple(slot.name for slot in kind.slots if fits(slot.type, value, setting.shapes))
+                names = tuple(slot.name for slot in kind.slots if fits(slot.type, value, scan.setting.shapes))
                 if names:
                     yield Reading(value, names, kind.rank, spans, kind.name == "phone")
         if self._phrases:
@@ -241,7 +248,8 @@ class Lexicon:
         kind = next((kind for kind in self._kinds if slot in kind.slots), None)
         if kind is None:
             return None
-        hits = self._hits(kind, Scan(self._forms, self._hints, said, setting))
+        scan = self.scan(said, setting)
+        hits = [] if scan is None else self._hits(kind, scan)
         return next((value for value, spans in hits if (spans[0][0], spans[-1][1]) == (0, len(said))), None)
 
     # ------------------------------------------------------------------------------------------------- compilation

@@ -8,14 +8,16 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from msgspec import Struct
+
 from flowc.runtime.kernel.events import Found, RankedIntent, Understood
 from flowc.runtime.program import Program, Slot
 from flowc.runtime.types import Text
 from flowc.runtime.understanding.answers import loosely, whole
 from flowc.runtime.understanding.examples import Captured, Named, Pattern, Tries, compile_examples, lay
-from flowc.runtime.understanding.fold import Word, words
+from flowc.runtime.understanding.fold import Word, fold, words
 from flowc.runtime.understanding.forms import Setting
-from flowc.runtime.understanding.language import language
+from flowc.runtime.understanding.language import Language, language
 from flowc.runtime.understanding.lexicon import Lexicon, Span
 from flowc.runtime.understanding.port import Asking, Heard
 from flowc.runtime.values import Shapes, Value, plain_type
@@ -25,6 +27,8 @@ LIKELY = 0.9  # an example with a place that any words may stand in
 
 MOST_WORDS_OF_A_PATTERN = 60
 MOST_LEXICONS = 256
+MOST_PREPARED = 4_096
+MOST_KNOWN, LONGEST_KNOWN = 256, 200  # messages of one wait, letters of a message
 
 
 class Rules:
@@ -37,44 +41,70 @@ class Rules:
         self._examples = compile_examples(program.flows.values())
         self._shapes = Shapes(program.records, program.zone, program.currency)
         self._lexicon = lru_cache(maxsize=MOST_LEXICONS)(self._make_lexicon)
+        self._prepared = lru_cache(maxsize=MOST_PREPARED)(self._prepare)
         for flow in program.flows.values():
             for locale in {flow.locale or "en", *program.locales}:
                 self._lexicon(flow.name, language(locale).locale)
 
     def hear(self, heard: Heard, asking: Asking) -> Understood:
         """What a message says, as far as the rules know."""
+        here = self._prepared(asking)
+        known = here.known.get(heard.text)
+        if known is not None:
+            return known
         message = _Message(encodable(heard.text))
-        setting = Setting(heard.now, _zone(asking.zone), language(asking.locale), self._shapes)
-        lexicon = self._lexicon(asking.flow, setting.language.locale)
-        matches = self._matches(message, asking, setting)
+        setting = Setting(heard.now, here.zone, here.language, self._shapes)
+        matches = self._matches(message, here, setting)
         found = [each for _, values, _ in matches for each in values]
         taken: list[Span] = [(each.start, each.end) for each in found if each.end]
         asked = asking.asked
-        answer = None if asked is None else self._answer(lexicon, asked, message.text, setting)
+        answer = None if asked is None else self._answer(here.lexicon, asked, message.text, setting)
         if asked is not None and answer is not None:
             found.append(_of_all(message, asked, answer))
         if answer is None or isinstance(answer, bool):  # other values may follow a yes; no other answer leaves room
-            found += lexicon.find(message.text, message.words, setting, None if asked is None else asked.name, taken)
+            scan = here.lexicon.scan(message.text, setting)
+            if scan is not None:
+                found += here.lexicon.find(scan, message.words, here.asked_name, taken)
+            if matches and asked is None and not found and (scan is None or not scan.present):
+                return here.learn(heard.text, Understood(_ranked(matches, here), (), self.name))
         if asked is not None and not matches and not any(asked.name in each.slots for each in found):
             value = loosely(asked, message.text, message.words(), setting)
             found += () if value is None else (_of_all(message, asked, value),)
-        return Understood(_ranked(matches, asking), tuple(found), self.name) if matches or found else _NOTHING
+        return Understood(_ranked(matches, here), tuple(found), self.name) if matches or found else _NOTHING
+
+    def _prepare(self, asking: Asking) -> "_Prepared":
+        its_language = language(asking.locale)
+        return _Prepared(
+            {(each.flow, each.intent.name): each.distance for each in asking.candidates},
+            _zone(asking.zone),
+            its_language,
+            self._lexicon(asking.flow, its_language.locale),
+            None if asking.asked is None else asking.asked.name,
+            {},
+        )
 
     # ------------------------------------------------------------------------------------------------------ intents
 
-    def _matches(self, message: "_Message", asking: Asking, setting: Setting) -> list[tuple[Named, list[Found], float]]:
+    def _matches(
+        self, message: "_Message", here: "_Prepared", setting: Setting
+    ) -> list[tuple[Named, list[Found], float]]:
         """The examples of candidates that the message is, with the values of their places."""
-        matches = [
-            (each.named, self._fixed_values(each.named, each.values, setting), CERTAIN)
-            for each in self._examples.whole(message.text)
-            if _is_candidate(each.named, asking)
-        ]
+        matches: list[tuple[Named, list[Found], float]] = []
+        if len(message.text) <= self._examples.longest_message:
+            folded = fold(message.text)
+            matches = [
+                (each.named, self._fixed_values(each.named, each.values, setting), CERTAIN)
+                for each in self._examples.whole(folded)
+                if each.named in here.distances
+            ]
+            if not self._examples.may_begin(folded):
+                return matches
         spoken = message.words()
         if not spoken or len(spoken) > MOST_WORDS_OF_A_PATTERN:
             return matches
         exact, tries = {named for named, _, _ in matches}, Tries()
         for pattern in self._examples.beginning(spoken):
-            if pattern.named in exact or not _is_candidate(pattern.named, asking):
+            if pattern.named in exact or pattern.named not in here.distances:
                 continue
             match = self._laid(pattern, message, setting, tries)
             if match is not None:
@@ -130,6 +160,27 @@ class Rules:
 _NOTHING = Understood(provider="rules")
 
 
+class _Prepared(Struct, frozen=True):
+    """What is the same for all messages at a wait. `distances` of the intents that somebody takes.
+
+    `known` are messages that are examples without any value, as they came: what they say does not depend on when. They
+    are the buttons that users press and `yes` and `no`, and nothing of what users tell of themselves."""
+
+    distances: Mapping[Named, int]
+    zone: ZoneInfo
+    language: Language
+    lexicon: Lexicon
+    asked_name: str | None
+    known: dict[str, Understood]
+
+    def learn(self, text: str, understood: Understood) -> Understood:
+        if len(text) <= LONGEST_KNOWN:
+            if len(self.known) >= MOST_KNOWN:
+                self.known.clear()
+            self.known[text] = understood
+        return understood
+
+
 class _Message:
     """A message and its words, which are looked at only when something asks for them."""
 
@@ -158,22 +209,13 @@ def _founds(placed: Mapping[Captured, Value]) -> list[Found]:
     return [Found(value, place.slot, (place.slot,), place.start, place.end) for place, value in placed.items()]
 
 
-def _is_candidate(named: Named, asking: Asking) -> bool:
-    flow, intent = named
-    for each in asking.candidates:  # noqa: SIM110 - for so few `any` costs five times as much
-        if each.intent.name == intent and each.flow == flow:
-            return True
-    return False
-
-
-def _ranked(matches: Sequence[tuple[Named, list[Found], float]], asking: Asking) -> tuple[RankedIntent, ...]:
+def _ranked(matches: Sequence[tuple[Named, list[Found], float]], here: _Prepared) -> tuple[RankedIntent, ...]:
     """Surest first, then the nearest scope."""
     if len(matches) < 2:
         return tuple([RankedIntent(named[1], confidence) for named, _, confidence in matches])
-    distances = {(each.flow, each.intent.name): each.distance for each in asking.candidates}
     surest: dict[str, tuple[float, int]] = {}
     for named, _, confidence in matches:
-        rank = (-confidence, distances[named])
+        rank = (-confidence, here.distances[named])
         surest[named[1]] = min(surest.get(named[1], rank), rank)
     return tuple(RankedIntent(name, -rank[0]) for name, rank in sorted(surest.items(), key=lambda item: item[1]))
 

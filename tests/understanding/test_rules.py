@@ -3,10 +3,12 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from understanding.bots import INTENTS, NOW, SLOTS, asking, intent, program, slot
 from understanding.tables import TABLES, Row, rows, rules, written
 
@@ -15,8 +17,9 @@ from flowc.runtime.kernel.events import Found, Understood
 from flowc.runtime.program import Slot
 from flowc.runtime.types import Choice, Integer, Text
 from flowc.runtime.understanding import lexicon
+from flowc.runtime.understanding.fold import fold, words
 from flowc.runtime.understanding.port import Heard
-from flowc.runtime.understanding.rules import Rules
+from flowc.runtime.understanding.rules import LONGEST_KNOWN, MOST_KNOWN, Rules
 from flowc.runtime.values import Shapes, fits
 
 ROWS = tuple(rows())
@@ -58,6 +61,31 @@ def test_the_nearest_scope_comes_before_the_order_of_declaration() -> None:
 def test_a_zone_that_nobody_knows_is_utc() -> None:
     got = rules("day", "EUR").hear(Heard("today", NOW), asking(slots=SLOTS, intents=(), zone="No/Where"))
     assert written(got, with_names=False) == "2026-11-25"
+
+
+def test_a_message_that_was_heard_before_means_what_it_means_now() -> None:
+    moves = (intent("move", "please do it today", "not now"),)
+    it, here = Rules(program(SLOTS, moves)), asking(intents=moves)
+    for text, values in (("please do it today", ["2026-11-25", "2026-11-26"]), ("not now", ["", ""])):
+        heard = [it.hear(Heard(text, NOW + timedelta(days=days)), here) for days in (0, 0, 1, 1)]
+        assert [each.intents for each in heard] == [heard[0].intents] * 4
+        assert [written(replace(each, intents=()), with_names=False) for each in heard[1:3]] == values
+
+
+def test_one_place_knows_no_more_messages_than_are_few() -> None:
+    it, here = Rules(program((), INTENTS)), asking(slots=(), intents=INTENTS[3:4])
+    for marks in range(MOST_KNOWN + 10):
+        assert it.hear(Heard("yes" + " !" * (marks % 90) + "?" * (marks // 90), NOW), here).intents[0].name == "yes"
+    known = it._prepared(here).known
+    assert 0 < len(known) <= MOST_KNOWN
+    assert it.hear(Heard("yes" + "!" * LONGEST_KNOWN, NOW), here).intents
+    assert max(map(len, known)) <= LONGEST_KNOWN
+
+
+@given(st.text(alphabet=st.characters(max_codepoint=127), max_size=30))
+def test_folded_words_are_those_of_the_folded_text(text: str) -> None:
+    spoken = " ".join(word.text for word in words(text))
+    assert fold(text) == (spoken or text.strip())
 
 
 def test_a_value_stands_where_it_was_said() -> None:
