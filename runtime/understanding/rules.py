@@ -28,7 +28,7 @@ LIKELY = 0.9  # an example with a place that any words may stand in
 MOST_WORDS_OF_A_PATTERN = 60
 MOST_LEXICONS = 256
 MOST_PREPARED = 4_096
-MOST_KNOWN, LONGEST_KNOWN = 256, 200  # messages of one wait, letters of a message
+MOST_KNOWN = 64  # messages of one wait
 
 
 class Rules:
@@ -174,10 +174,9 @@ class _Prepared(Struct, frozen=True):
     known: dict[str, Understood]
 
     def learn(self, text: str, understood: Understood) -> Understood:
-        if len(text) <= LONGEST_KNOWN:
-            if len(self.known) >= MOST_KNOWN:
-                self.known.clear()
-            self.known[text] = understood
+        if len(self.known) >= MOST_KNOWN:
+            self.known.clear()
+        self.known[text] = understood
         return understood
 
 

@@ -19,7 +19,7 @@ from flowc.runtime.types import Choice, Integer, Text
 from flowc.runtime.understanding import lexicon
 from flowc.runtime.understanding.fold import fold, words
 from flowc.runtime.understanding.port import Heard
-from flowc.runtime.understanding.rules import LONGEST_KNOWN, MOST_KNOWN, Rules
+from flowc.runtime.understanding.rules import MOST_KNOWN, Rules
 from flowc.runtime.values import Shapes, fits
 
 ROWS = tuple(rows())
@@ -75,11 +75,8 @@ def test_a_message_that_was_heard_before_means_what_it_means_now() -> None:
 def test_one_place_knows_no_more_messages_than_are_few() -> None:
     it, here = Rules(program((), INTENTS)), asking(slots=(), intents=INTENTS[3:4])
     for marks in range(MOST_KNOWN + 10):
-        assert it.hear(Heard("yes" + " !" * (marks % 90) + "?" * (marks // 90), NOW), here).intents[0].name == "yes"
-    known = it._prepared(here).known
-    assert 0 < len(known) <= MOST_KNOWN
-    assert it.hear(Heard("yes" + "!" * LONGEST_KNOWN, NOW), here).intents
-    assert max(map(len, known)) <= LONGEST_KNOWN
+        assert it.hear(Heard("yes" + "!" * (marks % 30) + " ?" * (marks // 30), NOW), here).intents[0].name == "yes"
+    assert 0 < len(it._prepared(here).known) <= MOST_KNOWN
 
 
 @given(st.text(alphabet=st.characters(max_codepoint=127), max_size=30))
