@@ -78,6 +78,11 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def here(host: str) -> str:
+    """The address at which this machine reaches a server that listens on `host`."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+
+
 def run(
     program: "Program",
     environment: "Environment",
@@ -87,18 +92,25 @@ def run(
 ) -> None:
     """Run the engine and its server until it is told to stop."""
     import asyncio
+    import os
+    import secrets
+    from contextlib import nullcontext
 
     import anyio
 
     from flowc.runtime import Engine
+    from flowc.runtime.channels.announced import Announced, announcing
     from flowc.runtime.channels.http import http_app
     from flowc.runtime.channels.server import serve as serve_app
-    from flowc.runtime.channels.tokens import Tokens
+    from flowc.runtime.channels.tokens import Tokens, hashed
     from flowc.runtime.engine.collector import spare_turns
+    from flowc.runtime.engine.opening import file_of
     from flowc.runtime.telemetry import log_to
 
     host, port = listening.getsockname()[:2]
     where = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    drawn = secrets.token_urlsafe(32)
+    announced = Announced(here(host), port, drawn, os.getpid())
 
     def started() -> None:
         terminal.note(f"{program.bot} {program.version} ({environment.name}) on {where}, Ctrl-C ends")
@@ -107,9 +119,11 @@ def run(
         log = log_to(sys.stderr, json=not sys.stderr.isatty(), least="warning" if terminal.quiet else "info")
         async with Engine.open(program, environment, log=log) as engine:
             closing = asyncio.Event()
-            app = http_app(engine, program, Tokens(tokens), closing)
+            app = http_app(engine, program, Tokens(tokens, hashed(drawn)), closing)
             spare_turns()
-            await serve_app(app, listening, started, closing.set)
+            path = file_of(environment.store, environment.folder)
+            with nullcontext() if path is None else announcing(path, announced):
+                await serve_app(app, listening, started, closing.set)
 
     with listening:
         anyio.run(main, backend_options={"use_uvloop": True})

@@ -37,6 +37,7 @@ from flowc.runtime.channels.tokens import Caller, Role, Tokens
 from flowc.runtime.engine.errors import Malformed, NotFound, Refusal, TooBusy, TooLong, Unavailable, nobody
 from flowc.runtime.engine.message import Accepted, Message, Sent, Turn
 from flowc.runtime.kernel.events import User
+from flowc.runtime.operations import OPERATIONS
 from flowc.runtime.program import Program
 from flowc.runtime.values import Shapes
 
@@ -77,6 +78,7 @@ def http_app(engine: Engine, program: Program, tokens: Tokens, closing: asyncio.
             Route(f"{conversation}/handoff", face.serving(face.handoff, "operator"), methods=["POST"]),
             Route(f"{conversation}/stream", face.serving(face.stream), methods=["GET"]),
             Route(conversation, face.serving(face.where), methods=["GET"]),
+            Route("/admin/{name}", face.operate, methods=["POST"]),
             Route("/healthz", healthy, methods=["GET"]),
             Route("/readyz", face.ready, methods=["GET"]),
         ],
@@ -172,6 +174,23 @@ class Face:
         if owner != caller.name and not caller.may("reader"):
             raise nobody()
         return conversation, Caller(owner, caller.role).address(conversation)
+
+    async def operate(self, request: Request) -> Response:
+        """What an operator asks for; only with a token of role admin, also where talking needs none."""
+        operator = self._tokens.operator(request.headers.get("authorization"))
+        if operator is None:
+            return problem(401, "send a token of role admin: Authorization: Bearer …", {"www-authenticate": "Bearer"})
+        if not operator.may("admin"):
+            return problem(403, "this needs a token with the role admin")
+        wanted = OPERATIONS.get(request.path_params["name"])
+        if wanted is None:
+            return problem(404, f"there is no operation {request.path_params['name']}")
+        try:
+            return answer(200, await self._engine.operate(decoded(await content(request), wanted)))
+        except Refusal as refusal:
+            return refused(refusal)
+        except ClientDisconnect:
+            return Response(status_code=400)
 
     async def ready(self, request: Request) -> Response:
         reasons = await self._engine.not_ready()

@@ -56,7 +56,7 @@ class KnownUser(Struct, frozen=True):
     channel: str = "http"
 
 
-Body = TypeVar("Body", MessageBody, OpenBody, EventHead, HandoffBody)
+Body = TypeVar("Body", bound=Struct)
 
 
 def decoded(content: bytes, body: type[Body]) -> Body:

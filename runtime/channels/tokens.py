@@ -54,6 +54,7 @@ class Tokens:
     """All tokens of a server; none means that everybody who reaches it may use it."""
 
     known: tuple[Token, ...] = ()
+    local: bytes | None = None  # digest of the admin's token that this server drew for its own machine
 
     @classmethod
     def of(cls, tokens: Sequence[Token]) -> "Tokens":
@@ -61,12 +62,20 @@ class Tokens:
 
     def caller(self, authorization: str | None) -> Caller | None:
         """Who `Authorization: Bearer …` is, or None. Every token is compared, so that time tells nothing."""
-        if not self.known:
-            return ANYONE
-        scheme, _, given = (authorization or "").partition(" ")
-        digest = hashed(given.strip())
-        found = None
-        for token in self.known:
-            if hmac.compare_digest(digest, token.digest) and scheme.lower() == "bearer":
-                found = Caller(token.name, token.role)
-        return found
+        return _found(self.known, authorization) if self.known else ANYONE
+
+    def operator(self, authorization: str | None) -> Caller | None:
+        """Who operates the server by `Authorization: Bearer …`, or None. It takes a token, also where talking does
+        not."""
+        drawn = () if self.local is None else (Token("", self.local, "admin"),)
+        return _found((*self.known, *drawn), authorization)
+
+
+def _found(known: Sequence[Token], authorization: str | None) -> Caller | None:
+    scheme, _, given = (authorization or "").partition(" ")
+    digest = hashed(given.strip())
+    found = None
+    for token in known:
+        if hmac.compare_digest(digest, token.digest) and scheme.lower() == "bearer":
+            found = Caller(token.name, token.role)
+    return found

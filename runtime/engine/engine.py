@@ -36,6 +36,7 @@ from flowc.runtime.environment import Environment
 from flowc.runtime.errors import StoreUnavailable
 from flowc.runtime.kernel.events import User
 from flowc.runtime.kernel.position import Position
+from flowc.runtime.operations import Operation, Told, perform
 from flowc.runtime.program import Program, Words
 from flowc.runtime.services.port import Caller, Clock, LoopClock
 from flowc.runtime.store.port import ALL_SHARDS, Store
@@ -165,8 +166,19 @@ class Engine:
         address = Address(conversation)
         row = await self._around.store.erase(address)
         if row is not None:
-            self._session(address).erase()
+            self.erased(address)
         return row is not None
+
+    def erased(self, address: Address) -> None:
+        """Forgets what is held of a conversation that the store no longer has."""
+        self._session(address).erase()
+
+    async def operate(self, operation: Operation) -> Told:
+        """Does what an operator asks for. Raises a Refusal."""
+        try:
+            return await perform(operation, self._around.store, self)
+        except StoreUnavailable as error:
+            raise Unavailable(str(error)) from error
 
     # ---------------------------------------------------------------------------------------------------------- looking
 

@@ -102,10 +102,16 @@ async def surroundings_of(
 
 def open_store(address: str, folder: Path) -> Store:
     """`memory:` or `sqlite:///PATH`. Raises StoreError, StoreUnknown."""
+    path = file_of(address, folder)
+    return MemoryStore() if path is None else SqliteStore.open(path)
+
+
+def file_of(address: str, folder: Path) -> Path | None:
+    """The file of a store, None where it is in memory. Raises StoreUnknown."""
     if address == "memory:":
-        return MemoryStore()
+        return None
     if address.startswith("sqlite:///"):
-        return SqliteStore.open(folder / address.removeprefix("sqlite:///"))
+        return folder / address.removeprefix("sqlite:///")
     raise StoreUnknown(address)
 
 

@@ -19,7 +19,7 @@ from flowc.compiler.project import open_project
 from flowc.runtime import Engine
 from flowc.runtime.channels.http import http_app
 from flowc.runtime.channels.server import bound, serve
-from flowc.runtime.channels.tokens import Token, Tokens
+from flowc.runtime.channels.tokens import Token, Tokens, hashed
 from flowc.runtime.environment import Environment
 from flowc.runtime.program import Program
 from flowc.runtime.services.calls import Services
@@ -118,9 +118,9 @@ class Stream:
 
 @asynccontextmanager
 async def serving(
-    *tokens: Token, store: Store | None = None, token: str | None = None, port: int = 0
+    *tokens: Token, store: Store | None = None, token: str | None = None, port: int = 0, drawn: str | None = None
 ) -> AsyncIterator[Desk]:
-    """A server of the desk; it ends as it does on SIGTERM."""
+    """A server of the desk; it ends as it does on SIGTERM. `drawn` is the token for its own machine."""
     clock, rng, program = SimulatedClock(START_MS), Random(7), desk()
     shapes = Shapes(program.records, program.zone, program.currency)
     shop = ScriptedAdapter(program.services["shop"], shapes, clock)
@@ -145,7 +145,8 @@ async def serving(
     )
     with listening:
         async with opened as engine, asyncio.TaskGroup() as tasks:
-            app = http_app(engine, program, Tokens(tokens), closing)
+            local = None if drawn is None else hashed(drawn)
+            app = http_app(engine, program, Tokens(tokens, local), closing)
             server = tasks.create_task(serve(app, listening, started.set, closing.set, wished))
             async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
                 await started.wait()

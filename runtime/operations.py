@@ -1,0 +1,103 @@
+"""What operators do to a store that may be served just now: one value an operation, and one place that performs them.
+
+The process that has the store performs: the running server, which is asked over HTTP (`POST /admin/NAME`), or where
+none runs the command itself, under the store's lock. So an operation is written once, and may be asked for again: done
+twice it is done once.
+"""
+
+from collections.abc import Mapping
+from typing import Final, Protocol, assert_never
+
+from msgspec import Struct
+
+from flowc.runtime.engine.errors import NotFound
+from flowc.runtime.store.overview import Pause
+from flowc.runtime.store.port import Store
+from flowc.runtime.store.rows import Address, Wanted
+
+Told = dict[str, object]  # what an operation answers, ready for JSON
+
+
+class Erase(Struct, frozen=True, forbid_unknown_fields=True):
+    """Deletes all that is known of a conversation, for good. `conversation` is its address: with tokens, NAME/ID.
+    `dry`: only tells what that is."""
+
+    conversation: str
+    dry: bool = False
+
+
+class PauseService(Struct, frozen=True, forbid_unknown_fields=True):
+    """Calls of the service are not sent, jobs wait, until it is resumed."""
+
+    service: str
+    by: str
+
+
+class ResumeService(Struct, frozen=True, forbid_unknown_fields=True):
+    """Ends a pause; with `rate`, at so many jobs a second."""
+
+    service: str
+    by: str
+    rate: int | None = None
+
+
+Operation = Erase | PauseService | ResumeService
+
+OPERATIONS: Final[Mapping[str, type[Operation]]] = {
+    "erase": Erase,
+    "pause-service": PauseService,
+    "resume-service": ResumeService,
+}
+NAMES: Final[Mapping[type[Operation], str]] = {kind: name for name, kind in OPERATIONS.items()}
+
+
+class Running(Protocol):
+    """The engine over the store, where one runs."""
+
+    def erased(self, address: Address) -> None:
+        """All that the engine holds of the conversation is void."""
+        ...
+
+    def sweep(self) -> None:
+        """There may be something to do."""
+        ...
+
+
+async def perform(operation: Operation, store: Store, running: Running | None) -> Told:
+    """What came of it. Raises a Refusal for what is not there, StoreUnavailable."""
+    match operation:
+        case Erase():
+            return await _erase(operation, store, running)
+        case PauseService(service=service, by=by):
+            await store.pause(Pause(service, by, store.clock.now_ms()))
+            told: Told = {"service": service, "paused": True}
+        case ResumeService(service=service, by=by, rate=rate):
+            told = {"service": service, "paused": False, "rate": rate, "was_paused": await _resume(operation, store)}
+        case _:
+            assert_never(operation)
+    if running is not None:
+        running.sweep()
+    return told
+
+
+async def _erase(wanted: Erase, store: Store, running: Running | None) -> Told:
+    address = Address(wanted.conversation)
+    [loaded] = await store.load([Wanted(address)])
+    if loaded.row.turn == 0 and not loaded.inbox and not loaded.row.erased:
+        raise NotFound(f"there is no conversation {address}")
+    outstanding = len(await store.commands(address))
+    if not wanted.dry:
+        await store.erase(address)
+        if running is not None:
+            running.erased(address)
+    turns = 0 if loaded.row.erased else loaded.row.turn
+    return {"conversation": address, "erased": not wanted.dry, "turns": turns, "commands": outstanding}
+
+
+async def _resume(wanted: ResumeService, store: Store) -> bool:
+    if wanted.rate is None:
+        return await store.resume(wanted.service)
+    was_paused = any(pause.service == wanted.service for pause in await store.pauses())
+    if was_paused:
+        await store.pause(Pause(wanted.service, wanted.by, store.clock.now_ms(), wanted.rate))
+    return was_paused
