@@ -1,4 +1,5 @@
-"""Places at a backend. Of N, floor(N/5) are kept for urgent and high; at most N calls wait, urgent and high first.
+"""Places at a backend. Of N, floor(N/5) are kept for urgent and high; at most N calls wait, urgent and high first, and
+of the places to wait at as many are kept.
 
 Knows no tasks: a waiting call leaves a function that says it may go.
 """
@@ -8,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from flowc.runtime.policy.places import Places, is_high
 from flowc.runtime.program import PriorityClass
 
 
@@ -23,20 +25,25 @@ class Ticket:
 @dataclass(slots=True)
 class Bulkhead:
     places: int
-    _high: int = 0
-    _others: int = 0
+    _taken: Places = field(init=False)
+    _waiting: Places = field(init=False)
     _waiting_high: deque[Ticket] = field(default_factory=deque)
     _waiting_others: deque[Ticket] = field(default_factory=deque)
 
+    def __post_init__(self) -> None:
+        self._taken = Places(self.places)
+        self._waiting = Places(self.places)
+
     def enter(self, priority: PriorityClass, wake: Callable[[], None]) -> Ticket | None:
         """A ticket that is `in`, or `waiting` until `wake` is called; None when as many wait as there are places."""
-        ticket = Ticket(priority in ("urgent", "high"), wake)
+        ticket = Ticket(is_high(priority), wake)
         queue = self._waiting_high if ticket.is_high else self._waiting_others
-        if not queue and self._has_place(ticket.is_high):
+        if not queue and self._taken.has(high=ticket.is_high):
             self._seat(ticket)
             return ticket
-        if self.waiting >= self.places:
+        if not self._waiting.has(high=ticket.is_high):
             return None
+        self._waiting.take(high=ticket.is_high)
         queue.append(ticket)
         return ticket
 
@@ -45,10 +52,9 @@ class Bulkhead:
         match ticket.place:
             case "waiting":
                 (self._waiting_high if ticket.is_high else self._waiting_others).remove(ticket)
-            case "in" if ticket.is_high:
-                self._high -= 1
+                self._waiting.give_back(high=ticket.is_high)
             case "in":
-                self._others -= 1
+                self._taken.give_back(high=ticket.is_high)
             case "left":
                 return
         ticket.place = "left"
@@ -56,25 +62,20 @@ class Bulkhead:
 
     @property
     def used(self) -> int:
-        return self._high + self._others
+        return self._taken.used
 
     @property
     def waiting(self) -> int:
-        return len(self._waiting_high) + len(self._waiting_others)
-
-    def _has_place(self, is_high: bool) -> bool:
-        return self.used < self.places and (is_high or self._others < self.places - self.places // 5)
+        return self._waiting.used
 
     def _seat(self, ticket: Ticket) -> None:
         ticket.place = "in"
-        if ticket.is_high:
-            self._high += 1
-        else:
-            self._others += 1
+        self._taken.take(high=ticket.is_high)
 
     def _fill(self) -> None:
-        for queue, is_high in ((self._waiting_high, True), (self._waiting_others, False)):
-            while queue and self._has_place(is_high):
+        for queue, high in ((self._waiting_high, True), (self._waiting_others, False)):
+            while queue and self._taken.has(high=high):
                 ticket = queue.popleft()
+                self._waiting.give_back(high=high)
                 self._seat(ticket)
                 ticket.wake()

@@ -1,15 +1,17 @@
 """Commands in SQLite: outstanding ones only. A command that has no row is done."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Generator, Iterator, Sequence
+from contextlib import ExitStack, closing
 from typing import Any
 
 import apsw
 
 from flowc.runtime.kernel.events import CommandKey
-from flowc.runtime.program import PriorityClass
+from flowc.runtime.policy.lanes import Queue
 from flowc.runtime.store import inbox
 from flowc.runtime.store.places import Standing, standing
 from flowc.runtime.store.port import CLASSES, RANK
+from flowc.runtime.store.queues import Pick
 from flowc.runtime.store.rows import (
     Address,
     Claims,
@@ -29,14 +31,15 @@ from flowc.runtime.store.rows import (
 
 _COLUMNS = (
     "address, incarnation, key, spot, service, operation, body, deferred, priority, created_ms, until_ms, "
-    "started, attempt, server, wait_ms, cause"
+    "started, attempt, server, wait_ms, cause, tenant, ready_ms"
 )
 
 
 def start(connection: apsw.Connection, start: Start, now_ms: int) -> int | None:
     holder = start.holder
     attempt: int | None = connection.execute(
-        "UPDATE command SET started = 1, attempt = attempt + 1, server = ?1, wait_ms = ?2 "
+        "UPDATE command SET started = 1, attempt = attempt + 1, server = ?1, wait_ms = ?2, "
+        "ready_ms = iif(deferred, ready_ms, ?2) "
         "WHERE shard = ?3 AND address = ?4 AND key = ?5 AND attempt = ?6 AND (server = ?1 OR wait_ms <= ?7) "
         "RETURNING attempt",
         (
@@ -55,6 +58,7 @@ def start(connection: apsw.Connection, start: Start, now_ms: int) -> int | None:
 def postpone(connection: apsw.Connection, back: Postponed) -> None:
     connection.execute(
         "UPDATE command SET server = NULL, wait_ms = ?1, body = coalesce(?2, body), "
+        "ready_ms = iif(?3 AND deferred, ready_ms, ?1), "
         "started = iif(?3 AND started AND attempt = 1, 0, started), attempt = attempt - (?3 AND started) "
         "WHERE shard = ?4 AND address = ?5 AND key = ?6 AND attempt = ?7 AND server = ?8",
         (
@@ -111,25 +115,49 @@ def late(connection: apsw.Connection, address: Address) -> tuple[tuple[CommandKe
 def claim(
     connection: apsw.Connection,
     shards: Collection[int],
-    limit: int,
+    pick: Pick,
     holder: Holder,
-    classes: Sequence[PriorityClass],
     now_ms: int,
 ) -> Claims:
-    claimed: list[StoredCommand] = []
-    for priority in classes:
-        due = connection.execute(
-            f"SELECT shard, {_COLUMNS} FROM command WHERE priority = ? AND wait_ms <= ? ORDER BY wait_ms LIMIT ?",
-            (RANK[priority], now_ms, (limit - len(claimed)) if len(shards) == 256 else -1),
-        ).fetchall()
-        for shard, *found in [row for row in due if row[0] in shards][: limit - len(claimed)]:
-            command = _command(found)
-            connection.execute(
-                "UPDATE command SET server = ?, wait_ms = ? WHERE shard = ? AND address = ? AND key = ?",
-                (holder.server, now_ms + holder.lease_ms, shard, command.address, command.key),
-            )
-            claimed.append(command)
-    return Claims(commands=tuple(claimed))
+    with ExitStack() as opened:
+        queues = {
+            queue: opened.enter_context(closing(_due(connection, queue, shards, now_ms)))
+            for queue in _queues(connection)
+        }
+        picked = tuple(pick(queues))
+    for command in picked:
+        connection.execute(
+            "UPDATE command SET server = ?1, wait_ms = ?2, ready_ms = iif(deferred, ready_ms, ?2) "
+            "WHERE shard = ?3 AND address = ?4 AND key = ?5",
+            (holder.server, now_ms + holder.lease_ms, shard_of(command.address), command.address, command.key),
+        )
+    return Claims(commands=picked)
+
+
+def _queues(connection: apsw.Connection) -> Iterator[Queue]:
+    """Those that there are, each found by a step over the one before it."""
+    at: tuple[int, str, str] | None = (-1, "", "")
+    while at is not None:
+        at = connection.execute(
+            "SELECT priority, service, tenant FROM command WHERE (priority, service, tenant) > (?, ?, ?) "
+            "ORDER BY priority, service, tenant LIMIT 1",
+            at,
+        ).fetchone()
+        if at is not None:
+            yield Queue(CLASSES[at[0]], at[2], at[1])
+
+
+def _due(
+    connection: apsw.Connection, queue: Queue, shards: Collection[int], now_ms: int
+) -> Generator[tuple[int, StoredCommand], None, None]:
+    found = connection.execute(
+        f"SELECT shard, ready_ms, {_COLUMNS} FROM command WHERE priority = ? AND service = ? AND tenant = ? "
+        "AND wait_ms <= ? ORDER BY ready_ms",
+        (RANK[queue.priority], queue.service, queue.tenant, now_ms),
+    )
+    for shard, ready_ms, *columns in found:
+        if shard in shards:
+            yield ready_ms, _command(columns)
 
 
 def outstanding(
@@ -162,6 +190,8 @@ def _command(found: Sequence[Any]) -> StoredCommand:
         server,
         wait_ms,
         cause,
+        tenant,
+        ready_ms,
     ) = found
     return StoredCommand(
         address,
@@ -180,4 +210,6 @@ def _command(found: Sequence[Any]) -> StoredCommand:
         server,
         wait_ms,
         cause,
+        tenant,
+        ready_ms,
     )

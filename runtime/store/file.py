@@ -128,7 +128,8 @@ def end_leases(connection: apsw.Connection, now_ms: int) -> None:
     once, where its leases would let the users wait until they lapse."""
     with connection:
         connection.execute(
-            "UPDATE command SET wait_ms = ?1 WHERE server IS NOT NULL AND wait_ms > ?1; "
+            "UPDATE command SET wait_ms = ?1, ready_ms = iif(deferred, ready_ms, ?1) "
+            "WHERE server IS NOT NULL AND wait_ms > ?1; "
             "UPDATE inbox SET lease_ms = ?1 WHERE lease_ms > ?1; "
             "UPDATE outgoing SET lease_ms = ?1 WHERE lease_ms > ?1",
             {"1": now_ms},

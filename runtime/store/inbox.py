@@ -89,7 +89,17 @@ def _put(
             now_ms + holder.lease_ms,
         ),
     )
+    if event.kind == "message":
+        _lend(connection, event.address, shard, RANK[event.priority])
     return Received(number, not waiting)
+
+
+def _lend(connection: apsw.Connection, address: Address, shard: int, priority: int) -> None:
+    """A message lends its class to the write that its conversation waits for, and which it has to wait for too."""
+    connection.execute(
+        "UPDATE command SET priority = ?1 WHERE shard = ?2 AND address = ?3 AND NOT deferred AND priority > ?1",
+        (priority, shard, address),
+    )
 
 
 def _digest_of(connection: apsw.Connection, found: Standing, incarnation: int, turn: int) -> bytes:

@@ -13,11 +13,13 @@ from msgspec.structs import replace
 
 from flowc.runtime.errors import StoreUnavailable
 from flowc.runtime.kernel.events import CommandKey
+from flowc.runtime.policy.lanes import spaced_ms
 from flowc.runtime.program import PriorityClass
 from flowc.runtime.store import remembered
 from flowc.runtime.store.clock import SystemClock
 from flowc.runtime.store.overview import Census, DeadEvent, Deployment, NewDeployment, Pause, Report, Summary
 from flowc.runtime.store.port import CLASSES, Clock
+from flowc.runtime.store.queues import Pick, in_order
 from flowc.runtime.store.rows import (
     Address,
     Behind,
@@ -187,8 +189,10 @@ class MemoryStore:
         self._scanned.append((base.address, turn))
         if unit.settles is not None:
             del one.commands[unit.settles]
+        jobs = sum(command.deferred for command in one.commands.values())
         for command in unit.commands:
             holder = command.holder
+            wait_ms = now_ms + holder.lease_ms if holder else command.due_ms
             one.commands[command.key] = StoredCommand(
                 base.address,
                 number,
@@ -204,9 +208,12 @@ class MemoryStore:
                 "started" if holder else "ready",
                 1 if holder else 0,
                 holder.server if holder else None,
-                now_ms + holder.lease_ms if holder else command.due_ms,
+                wait_ms,
                 unit.cause,
+                row.owner,
+                spaced_ms(wait_ms, jobs) if command.deferred else wait_ms,
             )
+            jobs += command.deferred
         if unit.dead is not None:
             one.dead.append(DeadEvent(base.address, number, unit.turn, row.at_ms, unit.dead))
         if unit.takes_next and one.inbox:
@@ -256,11 +263,14 @@ class MemoryStore:
         limit: int,
         holder: Holder,
         classes: Sequence[PriorityClass] = CLASSES,
+        pick: Pick | None = None,
     ) -> Claims:
         now_ms, all_of = self._clock.now_ms(), self._in(shards)
         match what:
             case "commands":
-                return Claims(commands=remembered.claim_commands(all_of, limit, holder, classes, now_ms))
+                return Claims(
+                    commands=remembered.claim_commands(all_of, pick or in_order(classes, limit), holder, now_ms)
+                )
             case "inbox":
                 return Claims(inbox=remembered.claim_inbox(all_of, limit, holder, classes, now_ms))
             case "timers":
@@ -284,6 +294,7 @@ class MemoryStore:
             attempt=command.attempt + 1,
             server=holder.server,
             wait_ms=now_ms + holder.lease_ms,
+            ready_ms=command.ready_ms if command.deferred else now_ms + holder.lease_ms,
         )
         return command.attempt + 1
 
@@ -294,12 +305,13 @@ class MemoryStore:
             if command is None or (command.attempt, command.server) != (back.attempt, back.server):
                 continue
             attempt, state = command.attempt, command.state
+            ready_ms = command.ready_ms if back.unsent and command.deferred else back.due_ms
             if back.unsent and state == "started":
                 attempt -= 1
                 state = "started" if attempt else "ready"
             body = command.body if back.body is None else back.body
             one.commands[back.key] = replace(
-                command, attempt=attempt, state=state, server=None, wait_ms=back.due_ms, body=body
+                command, attempt=attempt, state=state, server=None, wait_ms=back.due_ms, body=body, ready_ms=ready_ms
             )
 
     async def settle(self, results: Sequence[Result], holder: Holder) -> Sequence[Settlement]:
@@ -480,10 +492,27 @@ class MemoryStore:
         return tuple(pause for _, pause in sorted(self._pauses.items()))
 
     async def pause(self, pause: Pause) -> None:
+        before = self._pauses.get(pause.service)
+        if before is not None and before.rate is None:
+            if pause.rate is None:
+                return
+            self._stood_still(before)
         self._pauses[pause.service] = pause
 
     async def resume(self, service: str) -> bool:
-        return self._pauses.pop(service, None) is not None
+        before = self._pauses.pop(service, None)
+        if before is not None and before.rate is None:
+            self._stood_still(before)
+        return before is not None
+
+    def _stood_still(self, pause: Pause) -> None:
+        """The time of jobs, while their service was paused."""
+        now_ms = self._clock.now_ms()
+        for one in self._all.values():
+            for key, command in one.commands.items():
+                if command.deferred and command.service == pause.service:
+                    paused_ms = max(0, now_ms - max(pause.at_ms, command.created_ms))
+                    one.commands[key] = replace(command, until_ms=command.until_ms + paused_ms)
 
 
 @asynccontextmanager

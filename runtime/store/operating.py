@@ -165,13 +165,33 @@ def pauses(connection: apsw.Connection) -> tuple[Pause, ...]:
     )
 
 
-def pause(connection: apsw.Connection, new: Pause) -> None:
+def pause(connection: apsw.Connection, new: Pause, now_ms: int) -> None:
+    """With a rate the pause ends, so that jobs come out."""
+    found = connection.execute("SELECT at_ms FROM pause WHERE service = ? AND rate IS NULL", (new.service,)).get
+    if found is not None and new.rate is None:
+        return
+    if found is not None:
+        _stood_still(connection, new.service, found, now_ms)
     connection.execute(
         "INSERT OR REPLACE INTO pause (service, by, at_ms, rate) VALUES (?, ?, ?, ?)",
         (new.service, new.by, new.at_ms, new.rate),
     )
 
 
-def resume(connection: apsw.Connection, service: str) -> bool:
+def resume(connection: apsw.Connection, service: str, now_ms: int) -> bool:
+    found = connection.execute("SELECT at_ms, rate FROM pause WHERE service = ?", (service,)).fetchone()
+    if found is None:
+        return False
+    at_ms, rate = found
+    if rate is None:
+        _stood_still(connection, service, at_ms, now_ms)
     connection.execute("DELETE FROM pause WHERE service = ?", (service,))
-    return connection.changes() == 1
+    return True
+
+
+def _stood_still(connection: apsw.Connection, service: str, since_ms: int, now_ms: int) -> None:
+    """The time of jobs, while their service was paused."""
+    connection.execute(
+        "UPDATE command SET until_ms = until_ms + max(0, ?1 - max(?2, created_ms)) WHERE service = ?3 AND deferred",
+        (now_ms, since_ms, service),
+    )

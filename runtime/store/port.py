@@ -17,6 +17,7 @@ from msgspec import Struct
 from flowc.runtime.kernel.events import CommandKey
 from flowc.runtime.program import PriorityClass
 from flowc.runtime.store.overview import Census, DeadEvent, Deployment, NewDeployment, Pause, Report, Summary
+from flowc.runtime.store.queues import Pick
 from flowc.runtime.store.rows import (
     SHARDS,
     Address,
@@ -97,10 +98,12 @@ class Store(Protocol):
         limit: int,
         holder: Holder,
         classes: Sequence[PriorityClass] = CLASSES,
+        pick: Pick | None = None,
     ) -> Claims:
         """Leases for at most `limit` rows that are due and held by nobody (or no longer): ready and lapsed commands,
         due timers, unsent replies, inboxes nobody works on. Earliest first within a class, classes in the given
-        order (timers and replies: all classes alike)."""
+        order (timers and replies: all classes alike). Of commands with `pick` those that it says, whatever `limit`
+        and `classes` are; it is called inside the transaction, with the due ones of each queue in order."""
         ...
 
     async def start(self, starts: Sequence[Start]) -> Sequence[int | None]:
@@ -204,11 +207,13 @@ class Store(Protocol):
     async def pauses(self) -> Sequence[Pause]: ...
 
     async def pause(self, pause: Pause) -> None:
-        """Pauses a service, or with a rate lets it out slowly."""
+        """Pauses a service, or with a rate ends its pause and lets it out slowly. One that is paused stays paused since
+        when it was."""
         ...
 
     async def resume(self, service: str) -> bool:
-        """Ends a pause, and with it the slow rate."""
+        """Ends a pause, and with it the slow rate. The `until_ms` of jobs stood still: it is later by as long as each
+        of them was paused."""
         ...
 
     async def close(self) -> None:

@@ -6,8 +6,11 @@ from dataclasses import dataclass, field
 from msgspec.structs import replace
 
 from flowc.runtime.kernel.events import CommandKey
+from flowc.runtime.policy.lanes import Queue
 from flowc.runtime.program import PriorityClass
 from flowc.runtime.store.overview import DeadEvent
+from flowc.runtime.store.port import CLASSES
+from flowc.runtime.store.queues import Pick
 from flowc.runtime.store.recent import EventHash
 from flowc.runtime.store.rows import (
     INBOX_LIMIT,
@@ -90,7 +93,16 @@ def put(one: Conversation, event: Incoming, holder: Holder, now_ms: int) -> Rece
     is_first = not one.inbox
     stored = replace(event, at_ms=event.at_ms or now_ms, trying=False)
     one.inbox.append(Held(InboxEvent(number, stored, int(event.trying and is_first)), now_ms + holder.lease_ms))
+    if event.kind == "message":
+        lend(one, event.priority)
     return Received(number, is_first)
+
+
+def lend(one: Conversation, priority: PriorityClass) -> None:
+    """A message lends its class to the write that its conversation waits for."""
+    for key, command in one.commands.items():
+        if not command.deferred and CLASSES.index(priority) < CLASSES.index(command.priority):
+            one.commands[key] = replace(command, priority=priority)
 
 
 def number_of(receipt: Receipt) -> int:
@@ -123,15 +135,23 @@ def push(one: Conversation, holder: Holder, now_ms: int) -> bool:
     return True
 
 
-def claim_commands(
-    all_of: list[Conversation], limit: int, holder: Holder, classes: Sequence[PriorityClass], now_ms: int
-) -> tuple[StoredCommand, ...]:
-    due = [(one, command) for one in all_of for command in one.commands.values() if command.wait_ms <= now_ms]
-    due = [found for found in due if found[1].priority in classes]
-    due.sort(key=lambda found: (classes.index(found[1].priority), found[1].wait_ms))
-    for one, command in due[:limit]:
-        one.commands[command.key] = replace(command, server=holder.server, wait_ms=now_ms + holder.lease_ms)
-    return tuple(command for _, command in due[:limit])
+def claim_commands(all_of: list[Conversation], pick: Pick, holder: Holder, now_ms: int) -> tuple[StoredCommand, ...]:
+    due: dict[Queue, list[StoredCommand]] = {}
+    for one in all_of:
+        for command in one.commands.values():
+            if command.wait_ms <= now_ms:
+                due.setdefault(Queue(command.priority, command.tenant, command.service), []).append(command)
+    for found in due.values():
+        found.sort(key=lambda command: command.ready_ms)
+    picked = pick({queue: iter([(each.ready_ms, each) for each in found]) for queue, found in due.items()})
+    of = {one.address: one for one in all_of}
+    lease_ms = now_ms + holder.lease_ms
+    for command in picked:
+        ready_ms = command.ready_ms if command.deferred else lease_ms
+        of[command.address].commands[command.key] = replace(
+            command, server=holder.server, wait_ms=lease_ms, ready_ms=ready_ms
+        )
+    return tuple(picked)
 
 
 def claim_inbox(

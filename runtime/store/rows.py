@@ -160,7 +160,8 @@ class NewCommand(Struct, frozen=True):
 class StoredCommand(Struct, frozen=True):
     """A command as it stands. `ready` was certainly never sent; `started` may have been, `attempt` times. `cause` is
     the message that led to it. `wait_ms` is when somebody may next look at it: its due time, or the end of its
-    lease."""
+    lease. `tenant` owns its conversation. `ready_ms` is its place in its queue: when it could first be done, a little
+    later for each that its conversation had before it; of what a turn waits for, the end of its lease."""
 
     address: Address
     incarnation: int
@@ -178,6 +179,8 @@ class StoredCommand(Struct, frozen=True):
     server: ServerId | None
     wait_ms: int
     cause: EventHash | None
+    tenant: str = ""
+    ready_ms: int = 0
 
 
 class Start(Struct, frozen=True):
@@ -191,8 +194,8 @@ class Start(Struct, frozen=True):
 
 class Postponed(Struct, frozen=True):
     """Give a command back until `due_ms`, where it still stands at `attempt` and `server` has it. `unsent`: the
-    attempt that was started certainly did not leave and is not counted; a command that never left is ready again. A
-    command that was claimed and not started stays as it is."""
+    attempt that was started certainly did not leave and is not counted; a command that never left is ready again, and
+    keeps its place in its queue. A command that was claimed and not started stays as it is."""
 
     address: Address
     key: CommandKey

@@ -22,6 +22,7 @@ from flowc.runtime.store.clock import SystemClock
 from flowc.runtime.store.file import DISK, FileLock, connect_reading, discard, end_leases, lock
 from flowc.runtime.store.overview import Census, DeadEvent, Deployment, NewDeployment, Pause, Report, Summary
 from flowc.runtime.store.port import CLASSES, Clock
+from flowc.runtime.store.queues import Pick, in_order
 from flowc.runtime.store.rows import (
     Address,
     Claimable,
@@ -132,13 +133,13 @@ class SqliteStore:
         limit: int,
         holder: Holder,
         classes: Sequence[PriorityClass] = CLASSES,
+        pick: Pick | None = None,
     ) -> Claims:
         now_ms = self._clock.now_ms()
         match what:
             case "commands":
-                return await self._one(
-                    lambda connection: commands.claim(connection, shards, limit, holder, classes, now_ms)
-                )
+                wanted = pick or in_order(classes, limit)
+                return await self._one(lambda connection: commands.claim(connection, shards, wanted, holder, now_ms))
             case "inbox":
                 return await self._one(
                     lambda connection: inbox.claim(connection, shards, limit, holder, classes, now_ms)
@@ -240,10 +241,12 @@ class SqliteStore:
         return self._read(operating.pauses)
 
     async def pause(self, pause: Pause) -> None:
-        await self._one(lambda connection: operating.pause(connection, pause))
+        now_ms = self._clock.now_ms()
+        await self._one(lambda connection: operating.pause(connection, pause, now_ms))
 
     async def resume(self, service: str) -> bool:
-        return await self._one(lambda connection: operating.resume(connection, service))
+        now_ms = self._clock.now_ms()
+        return await self._one(lambda connection: operating.resume(connection, service, now_ms))
 
     # --------------------------------------------------------------------------------------------------- how it is done
 

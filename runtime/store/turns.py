@@ -6,11 +6,13 @@ from typing import Final, NamedTuple, assert_never
 import apsw
 from msgspec import msgpack
 
+from flowc.runtime.policy.lanes import spaced_ms
 from flowc.runtime.store import inbox, outgoing, timers
 from flowc.runtime.store.places import Standing, standing
 from flowc.runtime.store.port import RANK
 from flowc.runtime.store.recent import EventHash, Recent
 from flowc.runtime.store.rows import (
+    Address,
     Behind,
     Committed,
     Continuing,
@@ -297,7 +299,8 @@ def _update_retired(connection: apsw.Connection, unit: Unit, row: Row, look_ms: 
 
 _COMMAND = """
 INSERT INTO command (shard, address, key, incarnation, home, priority, wait_ms, started, attempt, server, deferred,
-  created_ms, until_ms, cause, spot, service, operation, body) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"""
+  created_ms, until_ms, cause, spot, service, operation, body, tenant, ready_ms)
+VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"""
 
 
 def _commands(connection: apsw.Connection, unit: Unit, home: int, shard: int, now_ms: int) -> None:
@@ -306,8 +309,11 @@ def _commands(connection: apsw.Connection, unit: Unit, home: int, shard: int, no
         connection.execute(
             "DELETE FROM command WHERE shard = ? AND address = ? AND key = ?", (shard, address, unit.settles)
         )
+    jobs = _jobs(connection, address, shard) if any(command.deferred for command in unit.commands) else 0
+    tenant = unit.owner if unit.opens else unit.base.owner
     for command in unit.commands:
         holder = command.holder
+        wait_ms = command.due_ms if holder is None else now_ms + holder.lease_ms
         connection.execute(
             _COMMAND,
             (
@@ -317,7 +323,7 @@ def _commands(connection: apsw.Connection, unit: Unit, home: int, shard: int, no
                 unit.incarnation,
                 home,
                 RANK[command.priority],
-                command.due_ms if holder is None else now_ms + holder.lease_ms,
+                wait_ms,
                 holder is not None,
                 0 if holder is None else 1,
                 None if holder is None else holder.server,
@@ -329,8 +335,19 @@ def _commands(connection: apsw.Connection, unit: Unit, home: int, shard: int, no
                 command.service,
                 command.operation,
                 command.body,
+                tenant,
+                spaced_ms(wait_ms, jobs) if command.deferred else wait_ms,
             ),
         )
+        jobs += command.deferred
+
+
+def _jobs(connection: apsw.Connection, address: Address, shard: int) -> int:
+    """How many of the conversation are outstanding."""
+    count: int = connection.execute(
+        "SELECT count(*) FROM command WHERE shard = ? AND address = ? AND deferred", (shard, address)
+    ).get
+    return count
 
 
 def _dead(connection: apsw.Connection, unit: Unit, dead: Dead, shard: int, at_ms: int) -> None:

@@ -13,7 +13,9 @@ from msgspec.structs import replace
 from store.making import ANNA, BEN, A, B, ManualClock, command, event, unit
 
 from flowc.runtime.kernel.events import CommandKey
+from flowc.runtime.program import PriorityClass
 from flowc.runtime.store.memory import MemoryStore
+from flowc.runtime.store.overview import Pause
 from flowc.runtime.store.port import ALL_SHARDS, Store
 from flowc.runtime.store.rows import (
     Address,
@@ -39,6 +41,7 @@ ADDRESSES = st.sampled_from([ANNA, BEN])
 NAMES = st.sampled_from("abcdefgh")
 HOLDERS = st.sampled_from([A, B])
 KINDS: st.SearchStrategy[EventKind] = st.sampled_from(["message", "event", "result", "timer"])
+PRIORITIES: dict[CommandKey, PriorityClass] = {CommandKey("x"): "low", CommandKey("y"): "bulk", CommandKey("z"): "high"}
 KEYS = st.sampled_from([CommandKey(key) for key in "xyz"])
 NUMBERS = st.integers(1, 4)
 
@@ -50,7 +53,8 @@ def end_leases(store: MemoryStore, now_ms: int) -> None:
             held.lease_ms = min(held.lease_ms, now_ms)
         for key, stored in one.commands.items():
             if stored.server is not None:
-                one.commands[key] = replace(stored, wait_ms=min(stored.wait_ms, now_ms))
+                ready_ms = stored.ready_ms if stored.deferred else min(stored.ready_ms, now_ms)
+                one.commands[key] = replace(stored, wait_ms=min(stored.wait_ms, now_ms), ready_ms=ready_ms)
         if one.unsent is not None:
             one.unsent.lease_ms = min(one.unsent.lease_ms, now_ms)
 
@@ -124,7 +128,10 @@ class Same(RuleBasedStateMachine):
                         holder=holder,
                         ended=ended,
                         jobs=jobs,
-                        commands=tuple(command(key, due_ms=self.clock.at_ms) for key in sorted(keys - held)),
+                        commands=tuple(
+                            command(key, due_ms=self.clock.at_ms, deferred=key != "x", priority=PRIORITIES[key])
+                            for key in sorted(keys - held)
+                        ),
                         settles=settles,
                         timers=tuple(SilenceTimer(row.turn, at * 1000, self.clock.at_ms + at * 1000) for at in timers),
                         pushes=flags[0],
@@ -176,6 +183,14 @@ class Same(RuleBasedStateMachine):
     def settle(self, address: Address, key: CommandKey, holder: Holder) -> None:
         result = Result(address, key, b"result", event(f"done {key}", address, kind="result"))
         self.both(lambda store: store.settle([result], holder))
+
+    @rule(rate=st.sampled_from([None, 20]))
+    def pause(self, rate: int | None) -> None:
+        self.both(lambda store: store.pause(Pause("orders", "me", self.clock.at_ms, rate)))
+
+    @rule()
+    def resume(self) -> None:
+        self.both(lambda store: store.resume("orders"))
 
     @rule(address=ADDRESSES, incarnation=st.integers(1, 2), turn=NUMBERS, index=st.integers(0, 1), holder=HOLDERS)
     def sent(self, address: Address, incarnation: int, turn: int, index: int, holder: Holder) -> None:

@@ -1,0 +1,36 @@
+"""Places to work at. Of N, floor(N/5) are kept for urgent and high."""
+
+from dataclasses import dataclass
+
+from flowc.runtime.program import PriorityClass
+
+
+def is_high(priority: PriorityClass) -> bool:
+    return priority in ("urgent", "high")
+
+
+@dataclass(slots=True)
+class Places:
+    total: int
+    high: int = 0
+    others: int = 0
+
+    @property
+    def used(self) -> int:
+        return self.high + self.others
+
+    def has(self, *, high: bool) -> bool:
+        """Whether there is a place; for others than urgent and high, beside those that are kept."""
+        return self.high + self.others < self.total and (high or self.others < self.total - self.total // 5)
+
+    def take(self, *, high: bool) -> None:
+        if high:
+            self.high += 1
+        else:
+            self.others += 1
+
+    def give_back(self, *, high: bool) -> None:
+        if high:
+            self.high -= 1
+        else:
+            self.others -= 1
