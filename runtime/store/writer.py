@@ -1,9 +1,10 @@
 """The one writer of a SQLite store: it owns the only writing connection, and commits what many ask for in one
 transaction, with one sync.
 
-A group runs on the event loop while its COMMIT takes less than SLOW_S: a hop to a thread and back costs more than a
-sync on a good disk. At the first that takes longer the writer moves to a thread of its own, for good. What counts is
-the time that is spent on the disk: the rest of a group is Python, which a thread would not make quicker.
+A group runs on the event loop, statement by statement: they are short, and each turn is waited for there. Its COMMIT
+runs there too while it takes less than SLOW_S, because a hop to a thread and back costs as much as a sync on a good
+disk that nobody else uses. At the first that takes longer COMMIT moves to a thread, for good: from then on the loop
+computes the next turns while the disk syncs the last ones, and nobody touches the connection meanwhile.
 
 Two kinds of errors. A *bad job* (a constraint, a value that does not fit) is the mistake of that job: the
 transaction is taken back, and the group runs again one by one, so that the others do not suffer. Everything of the
@@ -16,14 +17,13 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from queue import SimpleQueue
-from threading import Thread
 from time import perf_counter
 from typing import Final, Generic, TypeVar
 
 import apsw
 
 from flowc.runtime.errors import StoreError, StoreUnavailable
+from flowc.runtime.store.beside import Beside
 from flowc.runtime.store.file import DISK, connect, connect_reading, discard
 from flowc.runtime.store.relief import Relief
 
@@ -31,8 +31,9 @@ T = TypeVar("T")
 
 GROUP_JOBS: Final = 128
 GROUP_BYTES: Final = 1 << 20
-SLOW_S: Final = 0.020
-CHECKPOINT_PAGES: Final = 1000
+SLOW_S: Final = 0.005
+COPIED_PAGES: Final = 1000  # of the log, at a time, beside the commits
+LOG_PAGES: Final = 16_000  # then the log begins anew, for which the commits have to wait
 
 
 @dataclass(slots=True, eq=False)
@@ -78,14 +79,11 @@ class Writer:
     _reader: apsw.Connection | None = None
     _queue: deque[Job[object]] = field(default_factory=deque)
     _scheduled: bool = False
-    _busy: bool = False  # the thread has a group
-    _thread: Thread | None = None
-    _groups: SimpleQueue[tuple[asyncio.AbstractEventLoop, list[Job[object]]] | None] = field(
-        default_factory=SimpleQueue
-    )
-    _log_pages: int = 0
-    _synced_s: float = 0.0
-    _checkpoint_at: int = CHECKPOINT_PAGES
+    _busy: bool = False  # the thread has the connection
+    _beside: Beside | None = None
+    _written: int = 0  # pages, by this connection, when the log began
+    _copy_at: int = COPIED_PAGES
+    _renew_at: int = LOG_PAGES
     _idle: asyncio.Event | None = None
     _closed: bool = False
     _relief: Relief = field(init=False)
@@ -111,9 +109,8 @@ class Writer:
         return [job.answer for job in jobs]  # type: ignore[misc]  # answered, or the future would not be done
 
     def reader(self) -> apsw.Connection:
-        """For short reads on the loop. The writing connection, whose cache is warm, until it has moved to its
-        thread."""
-        if self._thread is None:
+        """For short reads on the loop: the writing connection, whose cache is warm, unless the thread has it."""
+        if not self._busy:
             return self._connected()
         if self._reader is None:
             self._reader = connect_reading(self.path, vfs=self.vfs)
@@ -125,15 +122,16 @@ class Writer:
 
     def broken(self) -> None:
         """After an error of the disk while reading: the file is opened again. The thread finds out by itself."""
-        if self._thread is None:
+        if not self._busy:
             self._drop()
-        elif self._reader is not None:
+        if self._reader is not None:
             discard(self._reader)
             self._reader = None
 
     @property
     def is_threaded(self) -> bool:
-        return self._thread is not None
+        """COMMIT runs beside the loop."""
+        return self._beside is not None
 
     async def close(self) -> None:
         """Waits for what was asked before."""
@@ -142,12 +140,10 @@ class Writer:
             self._idle = asyncio.Event()
             self._schedule(asyncio.get_running_loop())
             await self._idle.wait()
-        if self._thread is not None:
-            self._groups.put(None)
-            self._thread.join()  # it has nothing to do but to end
-        self.broken()
+        if self._beside is not None:
+            self._beside.end()
         self._relief.end()
-        self._drop()
+        self.broken()
 
     # ----------------------------------------------------------------------------------------------------------- groups
 
@@ -160,18 +156,16 @@ class Writer:
     def _flush(self, loop: asyncio.AbstractEventLoop) -> None:
         self._scheduled = False
         group = self._take()
-        if not group:
-            self._finish(loop, group)
-        elif self._thread is not None:
-            self._busy = True
-            self._groups.put((loop, group))
-        else:
-            took = self._commit(group)
-            if took >= SLOW_S:
-                self._thread = Thread(target=self._work, name="flowc-store-writer", daemon=True)
-                self._thread.start()
-            self._finish(loop, group)
-            self._relieve()
+        began = self.timer()
+        if group and self._ran(group):
+            if self._beside is not None:
+                self._busy = True
+                self._beside.do(self._sync, lambda error: self._synced(loop, group, error), loop)
+                self.figures.busy_s += self.timer() - began
+                return
+            self._settle(group, self._tried_sync())
+        self.figures.busy_s += self.timer() - began
+        self._finish(loop, group)
 
     def _take(self) -> list[Job[object]]:
         """The next group: at most one unit a conversation, the order kept."""
@@ -192,103 +186,131 @@ class Writer:
         queue.extendleft(reversed(held))
         return group
 
-    def _work(self) -> None:
-        while (item := self._groups.get()) is not None:
-            loop, group = item
-            self._commit(group)
-            loop.call_soon_threadsafe(self._finish, loop, group)
-            if self._is_long:
-                self._relief.end()  # of the time on the loop
-                self._checkpoint()
+    def _synced(self, loop: asyncio.AbstractEventLoop, group: list[Job[object]], error: BaseException | None) -> None:
+        self._busy = False
+        self._settle(group, error)
+        self._finish(loop, group)
 
     def _finish(self, loop: asyncio.AbstractEventLoop, group: list[Job[object]]) -> None:
-        self._busy = False
+        if group:
+            self.figures.groups += 1
+            self.figures.jobs += len(group)
         for job in group:
             asked = job.asked
             assert asked is not None
             asked.open -= 1
             if asked.open == 0 and not asked.future.done():  # a caller that was cancelled does not listen
                 asked.future.set_result(None)
+        self._relieve(loop)
         if self._queue:
             self._schedule(loop)
-        elif self._idle is not None:
+        elif self._idle is not None and not self._busy:
             self._idle.set()
 
-    # ------------------------------------------------------------------------------------------- in the writer's thread
+    # ----------------------------------------------------------------------------------------------------- transactions
 
-    def _commit(self, group: list[Job[object]]) -> float:
-        """Answers each job. How long COMMIT took, in seconds."""
-        began = self.timer()
-        self._synced_s = 0.0
+    def _ran(self, group: list[Job[object]]) -> bool:
+        """Whether all of the group waits for its COMMIT, each job with its answer. Otherwise all are answered for
+        good, and no transaction is open."""
         try:
-            self._transact(group)
+            connection = self._connected()
+            connection.execute("BEGIN IMMEDIATE")
+            for job in group:
+                job.answer = job.run(connection)
         except StoreError as error:  # it cannot be opened
             self._answer(group, error if isinstance(error, StoreUnavailable) else StoreUnavailable(str(error)))
-        except Exception as error:  # noqa: BLE001 - the disk; or a bug of ours, and nobody may wait for ever for that
+        except DISK as error:
             self._drop()
             self._answer(group, StoreUnavailable(str(error)))
-        self.figures.groups += 1
-        self.figures.jobs += len(group)
-        self.figures.busy_s += self.timer() - began
-        self.figures.synced_s += self._synced_s
-        return self._synced_s
-
-    def _transact(self, group: list[Job[object]]) -> None:
-        """The group in one transaction, or one by one where one of them is bad. Raises what the disk did, with
-        nobody answered who was not committed for certain."""
-        connection = self._connected()
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-            answers = [job.run(connection) for job in group]
-            ready = self.timer()
-            connection.execute("COMMIT")
-            self._synced_s += self.timer() - ready
-        except DISK:
-            raise
         except Exception as error:  # noqa: BLE001 - whatever a job did wrong, the others must not suffer
-            self._take_back(connection)
-            if len(group) == 1:
-                self.figures.bad += 1
-                group[0].answer = error
-                return
+            self._one_by_one(group, error)
         else:
-            for job, answer in zip(group, answers, strict=True):
-                job.answer = answer
-            return
-        for at, job in enumerate(group):
-            try:
-                self._transact([job])
-            except DISK as error:
-                self._drop()
-                self._answer(group[at:], StoreUnavailable(str(error)))
-                return
+            return True
+        return False
 
-    @staticmethod
-    def _take_back(connection: apsw.Connection) -> None:
+    def _sync(self) -> None:
+        """COMMIT; all that the thread does with the connection."""
+        began = self.timer()
+        assert self._connection is not None
+        self._connection.execute("COMMIT")
+        took_s = self.timer() - began
+        self.figures.synced_s += took_s
+        if took_s >= SLOW_S and self._beside is None:
+            self._beside = Beside("flowc-store-commit")
+
+    def _tried_sync(self) -> Exception | None:
+        try:
+            self._sync()
+        except Exception as error:  # noqa: BLE001 - what it means is decided in one place
+            return error
+        return None
+
+    def _settle(self, group: list[Job[object]], error: BaseException | None) -> None:
+        """After COMMIT: the answers hold, or nobody is told more than is certain."""
+        if error is None:
+            return
+        if isinstance(error, DISK):
+            self._drop()
+            self._answer(group, StoreUnavailable(str(error)))
+        else:
+            self._one_by_one(group, error)
+
+    def _one_by_one(self, group: list[Job[object]], error: BaseException) -> None:
+        """Takes a transaction back in which some job is bad, and tries each for itself. Rare, so all on the loop."""
+        try:
+            self._take_back()
+        except Exception as failed:  # noqa: BLE001 - the disk; or a bug of ours, and nobody may wait for ever for that
+            self._drop()
+            return self._answer(group, StoreUnavailable(str(failed)))
+        if len(group) == 1:
+            self.figures.bad += 1
+            group[0].answer = error
+            return None
+        for at, job in enumerate(group):
+            if self._ran([job]):
+                self._settle([job], self._tried_sync())
+            if isinstance(job.answer, StoreUnavailable):
+                return self._answer(group[at:], job.answer)
+        return None
+
+    def _take_back(self) -> None:
         """Makes sure that the transaction is gone. SQLite may have taken it back by itself; to go on then would
         commit row by row."""
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
+        if self._connection is not None and self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
 
     @staticmethod
     def _answer(jobs: Sequence[Job[object]], answer: StoreUnavailable) -> None:
         for job in jobs:
             job.answer = answer
 
-    @property
-    def _is_long(self) -> bool:
-        return self._connection is not None and self._log_pages >= self._checkpoint_at
+    # ---------------------------------------------------------------------------------------------------------- the log
 
-    def _relieve(self) -> None:
-        """On the loop: the bulk of a long log is copied beside it."""
+    def _relieve(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Keeps the log short. Nearly all of it is copied beside the commits, piece by piece; but as long as any of it
+        is left it cannot begin anew, so that the last piece is copied while the commits wait."""
+        connection = self._connection
+        if connection is None:
+            return None
+        pages = _pages_written(connection) - self._written
         if self._relief.is_over:
             self._relief.end()
-            self._checkpoint()
-        elif self._is_long and not self._relief.is_under_way:
+            self._copy_at = pages + COPIED_PAGES
+            if pages >= self._renew_at:
+                if self._beside is None:
+                    return self._checkpoint()
+                self._busy = True
+                return self._beside.do(self._checkpoint, lambda _: self._checkpointed(loop), loop)
+        elif pages >= self._copy_at and not self._relief.is_under_way:
             self._relief.begin()
+        return None
+
+    def _checkpointed(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._busy = False
+        self._finish(loop, [])
 
     def _checkpoint(self) -> None:
-        """Copies the log into the file. Its failure is not that of the commits before it."""
+        """Copies the rest of the log into the file. Its failure is not that of the commits before it."""
         if self._connection is None:
             return
         began = self.timer()
@@ -300,21 +322,18 @@ class Writer:
             return
         finally:
             self.figures.copied_s += self.timer() - began
-        # A long read may hold the log: then it grows, and is tried again a piece later.
-        self._checkpoint_at = CHECKPOINT_PAGES if copied >= pages else pages + CHECKPOINT_PAGES
-        self._log_pages = 0
+        if copied >= pages:
+            self._written, self._copy_at, self._renew_at = _pages_written(self._connection), COPIED_PAGES, LOG_PAGES
+        else:  # a long read holds the log: it grows, and is tried again a piece later
+            self._copy_at, self._renew_at = pages + COPIED_PAGES, pages + COPIED_PAGES
 
     def _connected(self) -> apsw.Connection:
         if self._connection is None:
             self._relief.end()
             self._connection = connect(self.path, vfs=self.vfs)
-            self._connection.set_wal_hook(self._committed)
-            self._log_pages, self._checkpoint_at = 0, CHECKPOINT_PAGES
+            self._written = _pages_written(self._connection)
+            self._copy_at, self._renew_at = COPIED_PAGES, LOG_PAGES
         return self._connection
-
-    def _committed(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
-        self._log_pages = pages
-        return apsw.SQLITE_OK
 
     def _drop(self) -> None:
         """Lets go of a connection that cannot be trusted any more; the next use opens the file again."""
@@ -322,3 +341,9 @@ class Writer:
             self.figures.reopened += 1
             connection, self._connection = self._connection, None
             discard(connection)
+
+
+def _pages_written(connection: apsw.Connection) -> int:
+    """Into the log, since the connection was opened. A hook of SQLite tells of each COMMIT too, but has to wait for
+    Python's lock in the midst of it."""
+    return connection.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE)[0]

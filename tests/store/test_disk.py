@@ -11,7 +11,7 @@ from store.failing import Disk, failing_disk
 from store.making import ANNA, BEN, A, ManualClock, begun, command, committed, event, message, outcome, row_of, unit
 
 from flowc.runtime.errors import StoreUnavailable
-from flowc.runtime.store import loads
+from flowc.runtime.store import loads, writer
 from flowc.runtime.store.rows import Address, Committed, Lost, Received, Row, Unfit, Unknown, Wanted
 from flowc.runtime.store.sqlite import SqliteStore, sqlite_store
 
@@ -174,7 +174,10 @@ async def test_closing_waits_for_what_was_asked_and_then_refuses(store: SqliteSt
         await store.receive([event("late")], A)
 
 
-async def test_the_log_is_copied_when_it_is_long(tmp_path: Path) -> None:
+@pytest.mark.parametrize("commits", ["loop", "thread"])
+async def test_the_log_is_copied_and_begins_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, commits: str) -> None:
+    monkeypatch.setattr(writer, "LOG_PAGES", 2000)
+    monkeypatch.setattr(writer, "SLOW_S", 0.0 if commits == "thread" else 1000.0)
     async with sqlite_store(tmp_path / "flowc.db") as store:
         row = Row(ANNA)
         number = 0
@@ -182,6 +185,7 @@ async def test_the_log_is_copied_when_it_is_long(tmp_path: Path) -> None:
             row = await committed(store, replace(unit(row, message(f"{number}")), position=b"x" * 200_000))
             number += 1
         assert (tmp_path / "flowc.db-wal").stat().st_size < number * 200_000
+        assert store._writer.is_threaded == (commits == "thread")
         assert await store.receive([event("next")], A) == (Received(1, True),)
 
 
