@@ -22,7 +22,7 @@ from flowc.runtime.kernel.finish import finish, unchanged
 from flowc.runtime.kernel.leaving import arguments_of, begin, handoff_answered
 from flowc.runtime.kernel.loaded import LoadedProgram, ReadsWait
 from flowc.runtime.kernel.position import Message, Pending, Position
-from flowc.runtime.kernel.running import Running
+from flowc.runtime.kernel.running import Running, begun, thawed
 from flowc.runtime.kernel.taking import first, otherwise, set_before_start, take, take_event, take_silence
 from flowc.runtime.kernel.words import words_for
 from flowc.runtime.values import Value
@@ -48,10 +48,10 @@ def _advance(loaded: LoadedProgram, position: Position | None, event: Event) -> 
         return _fault_turn(loaded, position, event)
     if position is None or (position.ended and isinstance(event, Opened | MessageReceived)):
         return _begin(loaded, position, event)
-    running = Running(loaded, position, event.moment)
+    running = thawed(loaded, position, event.moment)
     to = _taken(running, position, event)
     if to is None:
-        return unchanged(Running(loaded, position, event.moment), position)
+        return unchanged(thawed(loaded, position, event.moment), position)
     _drive(running, to)
     return finish(running)
 
@@ -74,7 +74,7 @@ def _drive(running: Running, pc: int) -> None:
 def _taken(running: Running, position: Position, event: Event) -> int | None:
     """Where the flow goes on with an event; None when it changes nothing here."""
     expects = position.expects
-    if expects == "user" or not position.ended:
+    if running.frames:
         running.bind(running.top)
     match event:
         case MessageReceived() if expects == "user":
@@ -82,7 +82,6 @@ def _taken(running: Running, position: Position, event: Event) -> int | None:
             return take(running, event)
         case EventReceived() if expects == "user":
             running.set_user(event.user)
-            running.bind(running.top)
             return take_event(running, event)
         case SilenceFired(generation=generation, after_ms=after_ms) if expects == "user":
             return take_silence(running, after_ms) if generation == position.generation else None
@@ -101,8 +100,7 @@ def _taken(running: Running, position: Position, event: Event) -> int | None:
 
 def _hear(running: Running, event: MessageReceived) -> None:
     running.set_user(event.user)
-    running.bind(running.top)
-    running.set_message(Message(event.text))
+    running.message = Message(event.text)
     running.heard = event.moment.now
     running.silenced = ()
 
@@ -125,7 +123,7 @@ def _continue(running: Running, position: Position) -> int:
     wait = frame.run.flow.waits.get(frame.wait)
     if not isinstance(wait, ReadsWait):
         raise Fault(f"no call is named `{frame.wait}`")
-    return ask_reads(running, wait)
+    return ask_reads(wait, running)
 
 
 # --------------------------------------------------------------------------------------------------------------- begin
@@ -137,18 +135,16 @@ def _begin(loaded: LoadedProgram, before: Position | None, event: Event) -> Step
         return Step(before)
     if isinstance(event, EventReceived) and event.name not in loaded.main.flow.events:
         return Step(before, transitions=(Transition("unhandled", loaded.main.name, "", event.name),))
-    running = Running(loaded, None, event.moment)
-    running.begin(event.conversation)
+    running = begun(loaded, event.moment, event.conversation, event.user)
     if before is not None:  # jobs of the conversation before still have results to come
         running.deferred = list(before.deferred)
         running.serial = before.serial
         running.position = before
-    running.set_user(event.user)
     run = running.new_run(loaded.main, None)
     run.variables = arguments_of(loaded.main, loaded.arguments)
     match event:
         case MessageReceived():
-            running.set_message(Message(event.text))
+            running.message = Message(event.text)
             running.heard = event.moment.now
             set_before_start(running, run, event)
             running.pending = Pending(event)
@@ -171,17 +167,17 @@ def _fault_turn(loaded: LoadedProgram, position: Position | None, event: Faulted
         position = structs.replace(position, deferred=left)
     if position is None or position.ended:
         return Step(position, ended=position is not None, outcome=position.outcome if position is not None else None)
-    running = Running(loaded, position, event.moment)
+    running = thawed(loaded, position, event.moment)
     running.bind(running.top)
     if event.of_message:
-        running.say(words_for(running.env.locale).fault)
+        running.say(words_for(running.locale).fault)
         step = unchanged(running, position)
         return Step(position, replies=tuple(running.replies), timers=step.timers)
     try:
         _drive(running, to_anywhere(running, "fault", _fault_locals(event)))
         return finish(running)
     except Exception:  # noqa: BLE001  # `on failure` itself fails: nothing is left but the end
-        running = Running(loaded, position, event.moment)
+        running = thawed(loaded, position, event.moment)
         _drive(running, end_as_fault(running))
         return finish(running)
 

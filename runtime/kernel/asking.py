@@ -1,5 +1,8 @@
 """`ask` and `reject`: questions about slots, one at a time, as often as `tries` says."""
 
+from collections.abc import Callable, Mapping
+from functools import partial
+
 from flowc.runtime.kernel.checks import failed_check
 from flowc.runtime.kernel.heard import normalised, read_answer
 from flowc.runtime.kernel.loaded import AskWait, Code, ListenWait, LoadedSlot
@@ -11,20 +14,20 @@ from flowc.runtime.values import Value
 
 
 def ask(wait: AskWait) -> Code:
-    return lambda running: _ask(running, wait)
+    return partial(_ask, wait, {slot.name: partial(_question, wait, slot) for slot in wait.slots})
 
 
-def _ask(running: Running, wait: AskWait) -> int:
+def _ask(wait: AskWait, questions: Mapping[str, Callable[[Running], None]], running: Running) -> int:
     """Waits for the first slot without a value; with all of them the flow goes on."""
     frame = running.top
     variables = frame.run.variables
     _settle(running, frame)
-    slot = next((slot for slot in wait.slots if slot.name not in variables), None)
-    if slot is None:
-        frame.wait = ""
-        return wait.next
-    frame.wait = wait.waits[slot.name]
-    return running.at_wait(lambda: _question(running, wait, slot))
+    for name in wait.waits:
+        if name not in variables:
+            frame.wait = wait.waits[name]
+            return running.at_wait(questions[name])
+    frame.wait = ""
+    return wait.next
 
 
 def _settle(running: Running, frame: LiveFrame) -> None:
@@ -32,7 +35,7 @@ def _settle(running: Running, frame: LiveFrame) -> None:
     frame.back = ""
     if frame.locals:
         frame.locals = {}
-        running.env.locals = frame.locals
+        running.locals = frame.locals
 
 
 def listen(wait: ListenWait) -> Code:
@@ -45,10 +48,10 @@ def listen(wait: ListenWait) -> Code:
     return run
 
 
-def _question(running: Running, wait: AskWait, slot: LoadedSlot) -> None:
+def _question(wait: AskWait, slot: LoadedSlot, running: Running) -> None:
     text = wait.question or slot.ask
     if text is not None:
-        running.say(text(running.env), _buttons(running, slot))
+        running.say(text(running), _buttons(running, slot))
 
 
 def _buttons(running: Running, slot: LoadedSlot) -> tuple[str, ...]:
@@ -57,7 +60,7 @@ def _buttons(running: Running, slot: LoadedSlot) -> tuple[str, ...]:
         case Choice(values=values):
             return values
         case Basic(name="boolean"):
-            words = words_for(running.env.locale)
+            words = words_for(running.locale)
             return words.yes, words.no
         case _:
             return ()
@@ -75,7 +78,7 @@ def answer_of(running: Running, slot: LoadedSlot, heard: Value, text: str) -> Va
     none when it does not fit."""
     if heard is not None:
         return heard
-    return read_answer(slot, text, words_for(running.env.locale), running.loaded.shapes)
+    return read_answer(slot, text, words_for(running.locale), running.loaded.shapes)
 
 
 def plain_answer(slot: LoadedSlot, heard: Value, text: str) -> Value:
@@ -91,7 +94,7 @@ def not_answered(running: Running, wait: AskWait, slot: LoadedSlot, answer: Valu
     failed = failed_check(running, frame.run, slot, answer) if answer is not None else None
     text = failed.text if failed is not None else slot.reask
     if text is None:
-        said = misfit(slot.slot, words_for(running.env.locale))
+        said = misfit(slot.slot, words_for(running.locale))
     else:
         said = str(running.evaluate(text, frame.run.variables, {slot.name: answer}))
     running.say(said, _buttons(running, slot))
@@ -110,14 +113,14 @@ def _use_try(frame: LiveFrame, slot: LoadedSlot) -> bool:
 
 
 def reject(slot: str, text: TextOf, pc: int) -> Code:
-    return lambda running: _reject(running, slot, text, pc)
+    return partial(_reject, slot, text, pc)
 
 
-def _reject(running: Running, name: str, text: TextOf, pc: int) -> int:
+def _reject(name: str, text: TextOf, pc: int, running: Running) -> int:
     """As after an answer that does not fit: one try of its `ask` is used. With none left `taking` goes to its
     `else`."""
     frame = running.top
-    running.say(text(running.env))
+    running.say(text(running))
     frame.run.variables.pop(name, None)
     frame.failures = {}
     _settle(running, frame)

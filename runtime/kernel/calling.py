@@ -1,6 +1,7 @@
 """Calls: reads that run together, writes as turns of their own, deferred jobs; and who takes their failures."""
 
 from collections.abc import Mapping
+from functools import partial
 
 from flowc.runtime.kernel.events import CallFailure, CallResult, Command, CommandKey, ReadRequest, Succeeded
 from flowc.runtime.kernel.fault import Fault
@@ -23,10 +24,10 @@ from flowc.runtime.values import Value
 
 
 def reads(wait: ReadsWait) -> Code:
-    return lambda running: ask_reads(running, wait)
+    return partial(ask_reads, wait)
 
 
-def ask_reads(running: Running, wait: ReadsWait) -> int:
+def ask_reads(wait: ReadsWait, running: Running) -> int:
     """Asks for the reads; after a `say` the turn ends first, so that the reply leaves."""
     frame = running.top
     frame.wait = wait.wait
@@ -41,9 +42,12 @@ def ask_reads(running: Running, wait: ReadsWait) -> int:
 
 def _arguments(running: Running, call: LoadedCall) -> dict[str, Value]:
     """An argument that is none is not sent."""
-    env = running.env
-    evaluated = [(name, value(env)) for name, value in call.arguments]
-    return {name: value for name, value in evaluated if value is not None}
+    arguments: dict[str, Value] = {}
+    for name, evaluate in call.arguments:
+        value = evaluate(running)
+        if value is not None:
+            arguments[name] = value
+    return arguments
 
 
 def reads_done(running: Running, results: tuple[CallResult, ...]) -> int:
@@ -101,7 +105,7 @@ def take_failure(running: Running, call: LoadedCall, arms: LoadedFailures, failu
         return to_anywhere(running, failure.kind, locals)
     running.note("arm", frame, f"on {failure.kind}")
     frame.locals = locals
-    running.env.locals = locals
+    running.locals = locals
     return to
 
 
@@ -131,7 +135,7 @@ def to_anywhere(running: Running, kind: str, locals: dict[str, Value]) -> int:
 def end_as_fault(running: Running) -> int:
     """Says that something went wrong on our side, and ends the whole conversation."""
     frame = running.top
-    running.say(words_for(running.locale(frame.run)).fault)
+    running.say(words_for(running.locale_of(frame.run)).fault)
     running.note("end", frame, "fault")
     running.truncate(0)
     running.outcome = "fault"
@@ -229,7 +233,7 @@ def job_done(running: Running, job: Job, result: CallResult) -> int:
     run.variables = dict(job.variables)
     frame = LiveFrame(run, name, arm=True)
     frame.locals = locals
-    running.frames.append(frame)
+    running.push(frame)
     _note_outcome(running, frame, loaded.call, result)
     running.bind(frame)
     if to is not None:

@@ -3,6 +3,7 @@ has."""
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 from flowc.runtime.kernel.functions import text
@@ -17,15 +18,15 @@ TRIES: Final = 3
 
 
 def choose(wait: ChooseWait) -> Code:
-    return lambda running: _choose(running, wait)
+    return partial(_choose, wait)
 
 
-def _choose(running: Running, wait: ChooseWait) -> int:
+def _choose(wait: ChooseWait, running: Running) -> int:
     frame = running.top
     frame.back = ""
     frame.locals = {}
     running.bind(frame)
-    items = wait.items(running.env)
+    items = wait.items(running)
     if not isinstance(items, tuple) or not items:
         running.note("arm", frame, "on empty")
         return wait.empty
@@ -35,7 +36,7 @@ def _choose(running: Running, wait: ChooseWait) -> int:
     frame.offered = items[:MOST_OFFERED]
     frame.wait = wait.wait
     running.grown = True
-    return running.at_wait(lambda: _offer(running, wait))
+    return running.at_wait(partial(_offer, wait))
 
 
 def _named_already(running: Running, frame: LiveFrame, offered: Sequence[str]) -> int | None:
@@ -61,7 +62,7 @@ def labels(running: Running, wait: ChooseWait, items: Sequence[Value]) -> tuple[
     """How items are shown."""
     frame = running.top
     if wait.show is None:
-        return tuple([text(item, running.env.zone) for item in items])
+        return tuple([text(item, running.zone) for item in items])
     show = wait.show
     return tuple([str(running.evaluate(show, frame.run.variables, {wait.name: item})) for item in items])
 
@@ -70,12 +71,12 @@ def show_again(running: Running, wait: ChooseWait) -> int:
     """What `resume` does: the same items, as they were offered."""
     frame = running.top
     frame.wait = wait.wait
-    _offer(running, wait)
+    _offer(wait, running)
     return running.stop("user")
 
 
-def _offer(running: Running, wait: ChooseWait) -> None:
-    running.say(wait.question(running.env), labels(running, wait, running.top.offered))
+def _offer(wait: ChooseWait, running: Running) -> None:
+    running.say(wait.question(running), labels(running, wait, running.top.offered))
 
 
 def _take(running: Running, wait: ChooseWait, item: Value) -> int:
@@ -91,7 +92,7 @@ def _take(running: Running, wait: ChooseWait, item: Value) -> int:
 def take_choice(running: Running, wait: ChooseWait, message: str) -> int | None:
     """Where the flow goes on when a message picks an item that is offered."""
     frame = running.top
-    picked = pick(message, labels(running, wait, frame.offered), words_for(running.env.locale))
+    picked = pick(message, labels(running, wait, frame.offered), words_for(running.locale))
     if picked is None:
         return None
     running.note("arm", frame, "answer")
@@ -106,7 +107,7 @@ def not_chosen(running: Running, wait: ChooseWait) -> bool:
         frame.run.tries.pop(wait.wait, None)
         return False
     frame.run.tries[wait.wait] = used
-    running.say(words_for(running.env.locale).choose_again, labels(running, wait, frame.offered))
+    running.say(words_for(running.locale).choose_again, labels(running, wait, frame.offered))
     return True
 
 

@@ -2,11 +2,13 @@
 walk takes 5)."""
 
 from collections.abc import Callable, Mapping
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from operator import attrgetter
 from typing import Final, assert_never, cast
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
 
 from flowc.runtime.kernel.events import User
 from flowc.runtime.kernel.functions import FUNCTIONS, get, local_time, text
@@ -31,48 +33,43 @@ Evaluate = Callable[["Env"], Value]
 _FIELDS_OF_USER: Final = ("id", "name", "locale", "channel")
 _NOBODY: Final = User("")
 _NO_MESSAGE: Final = Message()
+_BEFORE_ALL: Final = datetime.min.replace(tzinfo=UTC)
 
 
-class Env:
-    """What an expression may read. Belongs to one turn; `variables` and `locals` are those of the frame that runs. The
-    built-in records are made when they are read, which is seldom."""
+class Env(Struct, eq=False):
+    """What an expression may read. Belongs to one turn, which a `Running` is; `variables` and `locals` are those of
+    the frame that runs. The built-in records are made when they are read, which is seldom."""
 
-    __slots__ = (
-        "conversation_id", "currency", "locale", "locals", "loops", "now", "said", "started", "user_facts",
-        "variables", "zone",
-    )  # fmt: skip
+    now: datetime
+    zone: ZoneInfo
+    currency: str | None
+    started: datetime = _BEFORE_ALL
+    conversation: str = ""
+    user: User = _NOBODY
+    message: Message = _NO_MESSAGE
+    variables: Mapping[str, Value] = {}
+    locals: Mapping[str, Value] = {}
+    loops: int = 0
 
-    def __init__(self, now: datetime, zone: ZoneInfo, currency: str | None) -> None:
-        self.now = now
-        self.currency = currency
-        self.zone = zone
-        self.locale = "en"
-        self.variables: Mapping[str, Value] = {}
-        self.locals: Mapping[str, Value] = {}
-        self.user_facts = _NOBODY
-        self.said = _NO_MESSAGE
-        self.conversation_id = ""
-        self.started = now
-        self.loops = 0
+    @property
+    def locale(self) -> str:
+        """That of what is said."""
+        return "en"
 
     @property
     def today(self) -> date:
         """The day in the user's zone."""
         return self.now.astimezone(self.zone).date()
 
-    @property
-    def user(self) -> Mapping[str, Value]:
-        user = self.user_facts
-        return {**user.declared, **{field: getattr(user, field) for field in _FIELDS_OF_USER}}
+    def user_record(self) -> Mapping[str, Value]:
+        return {**self.user.declared, **{field: getattr(self.user, field) for field in _FIELDS_OF_USER}}
 
-    @property
-    def message(self) -> Mapping[str, Value]:
-        said = self.said
+    def message_record(self) -> Mapping[str, Value]:
+        said = self.message
         return {"text": said.text, "intent": said.intent, "confidence": Decimal(str(said.confidence))}
 
-    @property
-    def conversation(self) -> Mapping[str, Value]:
-        return {"id": self.conversation_id, "started": self.started}
+    def conversation_record(self) -> Mapping[str, Value]:
+        return {"id": self.conversation, "started": self.started}
 
 
 RenderLoader = Callable[[Template], Callable[[Env], str]]
@@ -92,7 +89,7 @@ def evaluator(expression: Expression, render: RenderLoader) -> Evaluate:
             return _builtin(name)
         case Get(target=Builtin(name="user"), field=field) if field in _FIELDS_OF_USER:
             known = attrgetter(field)  # without making the whole record
-            return lambda env: cast("Value", known(env.user_facts))
+            return lambda env: cast("Value", known(env.user))
         case Get(target=target, field=field):
             return _get(evaluator(target, render), field)
         case Each(target=target, field=field):
@@ -130,11 +127,11 @@ def constant_value(constant: Constant) -> Value:
 def _builtin(name: str) -> Evaluate:
     match name:
         case "user":
-            return lambda env: env.user
+            return Env.user_record
         case "message":
-            return lambda env: env.message
+            return Env.message_record
         case "conversation":
-            return lambda env: env.conversation
+            return Env.conversation_record
         case "today":
             return lambda env: env.today
         case _:

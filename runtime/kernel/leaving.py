@@ -5,6 +5,7 @@ and flows called from there end.
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import assert_never
 
 from flowc.runtime.kernel.checks import passing
@@ -30,10 +31,10 @@ from flowc.runtime.values import Value, fits, is_optional
 
 
 def goto(state: str) -> Code:
-    return lambda running: go_to(running, state)
+    return partial(go_to, state)
 
 
-def go_to(running: Running, state: str) -> int:
+def go_to(state: str, running: Running) -> int:
     """To a state of the flow of the frame on top."""
     frame = _leave(running)
     frame.state = state
@@ -80,7 +81,7 @@ def _resume(running: Running, up_to: int | None, then: str | None) -> int:
         return running.stop("nothing")
     waiting = running.frames[-2] if frame.arm else frame
     if up_to is not None and then is not None and waiting.resumed >= up_to:
-        return go_to(running, then)
+        return go_to(then, running)
     waiting.resumed += 1
     running.note("resume", frame, waiting.wait if frame.arm else frame.back)
     if frame.arm:
@@ -118,13 +119,13 @@ def run_again(running: Running, name: str) -> int:
 
 
 def do(wait: DoWait) -> Code:
-    return lambda running: _do(running, wait)
+    return partial(_do, wait)
 
 
-def _do(running: Running, wait: DoWait) -> int:
+def _do(wait: DoWait, running: Running) -> int:
     frame = running.top
     flow = running.loaded.flows[wait.flow]
-    given = {name: value(running.env) for name, value in wait.arguments}
+    given = {name: value(running) for name, value in wait.arguments}
     frame.wait = wait.wait
     run = running.new_run(flow, frame.run.serial)
     run.variables = arguments_of(flow, given)
@@ -136,7 +137,7 @@ def begin(running: Running, run: LiveRun) -> int:
     """Puts a run on top, at its first state."""
     start = run.flow.flow.start
     frame = LiveFrame(run, start)
-    running.frames.append(frame)
+    running.push(frame)
     running.note("state", frame)
     return running.switch(run.flow.entries[start])
 
@@ -210,7 +211,7 @@ def _return(running: Running, outcome: str | None, results: dict[str, Value]) ->
 def handoff(wait: HandoffWait) -> Code:
     def run(running: Running) -> int:
         running.top.wait = wait.wait
-        running.handover = Handover(wait.queue(running.env))
+        running.handover = Handover(wait.queue(running))
         running.pending = None
         return running.stop("people")
 

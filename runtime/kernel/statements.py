@@ -17,7 +17,7 @@ def say(texts: Sequence[TextOf], next: int) -> Code:
         return _say_plain(texts[0], next)
 
     def run(running: Running) -> int:
-        running.say(texts[running.draw(len(texts))](running.env))
+        running.say(texts[running.draw(len(texts))](running))
         return next
 
     return run
@@ -25,7 +25,7 @@ def say(texts: Sequence[TextOf], next: int) -> Code:
 
 def _say_plain(text: TextOf, next: int) -> Code:
     def run(running: Running) -> int:
-        running.say(text(running.env))
+        running.say(text(running))
         return next
 
     return run
@@ -40,13 +40,12 @@ def say_with(
     buttons, images, links = attached
 
     def run(running: Running) -> int:
-        env = running.env
         text = texts[running.draw(len(texts)) if len(texts) > 1 else 0]
         running.say(
-            text(env),
-            tuple([button(env) for button in buttons]),
-            tuple([image(env) for image in images]),
-            tuple([ReplyLink(label(env), url(env)) for label, url in links]),
+            text(running),
+            tuple([button(running) for button in buttons]),
+            tuple([image(running) for image in images]),
+            tuple([ReplyLink(label(running), url(running)) for label, url in links]),
         )
         return next
 
@@ -55,7 +54,7 @@ def say_with(
 
 def assign(name: str, value: Evaluate, next: int) -> Code:
     def run(running: Running) -> int:
-        running.top.run.variables[name] = value(running.env)
+        running.top.run.variables[name] = value(running)
         running.grown = True
         return next
 
@@ -74,7 +73,7 @@ def clear(names: Sequence[str], next: int) -> Code:
 
 def mark(milestone: TextOf, next: int) -> Code:
     def run(running: Running) -> int:
-        running.note("mark", running.top, milestone(running.env))
+        running.note("mark", running.top, milestone(running))
         return next
 
     return run
@@ -85,17 +84,17 @@ def jump(to: int) -> Code:
 
 
 def branch(condition: Evaluate, next: int, otherwise: int) -> Code:
-    return lambda running: next if condition(running.env) else otherwise
+    return lambda running: next if condition(running) else otherwise
 
 
 def match_values(subject: Evaluate, cases: Sequence[tuple[Value, int]], otherwise: int) -> Code:
     """To the first case that equals. Texts, which most are, by one look into a table."""
     if all(isinstance(value, str) for value, _ in cases):
         table: Mapping[object, int] = dict(reversed(cases))
-        return lambda running: _in_table(table, subject(running.env), otherwise)
+        return lambda running: _in_table(table, subject(running), otherwise)
 
     def run(running: Running) -> int:
-        value = subject(running.env)
+        value = subject(running)
         for case, to in cases:
             if isinstance(case, bool) is isinstance(value, bool) and equal(case, value):
                 return to

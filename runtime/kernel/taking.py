@@ -61,13 +61,13 @@ def first(running: Running) -> int:
         return STOP
     if isinstance(pending.event, EventReceived):
         if unsaid is not None:
-            unsaid()
+            unsaid(running)
         return take_event(running, pending.event)
     taken = _Message(running, pending.event, first=True).take()
     if taken is not None:
         return taken
     if unsaid is not None:
-        unsaid()
+        unsaid(running)
         return STOP
     if running.spoke or pending.answered:
         return STOP
@@ -197,7 +197,7 @@ class _Message:
         chosen = ranked or (self.intents[0] if self.intents else None)
         text = self.event.text
         message = Message(text, chosen.name, chosen.confidence) if chosen is not None else Message(text)
-        self.running.set_message(message)
+        self.running.message = message
 
     def _set(self, run: LiveRun, sets: Mapping[str, Value]) -> None:
         """The message is taken by `run`: sets what it sets, and keeps what was said."""
@@ -258,7 +258,7 @@ def otherwise(running: Running) -> int:
             running.note("fallback", running.top, arm.name)
             return begin_arm(running, arm, {}) if inside else running.interrupt(run, arm, {})
     running.note("fallback", running.top)
-    running.say(words_for(running.env.locale).not_understood)
+    running.say(words_for(running.locale).not_understood)
     return running.stop("user")
 
 

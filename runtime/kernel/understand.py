@@ -17,7 +17,7 @@ from flowc.runtime.kernel.events import Moment
 from flowc.runtime.kernel.fault import Fault
 from flowc.runtime.kernel.loaded import AskWait, ChooseWait, LoadedFlow, LoadedProgram, UserWait
 from flowc.runtime.kernel.position import Position
-from flowc.runtime.kernel.running import DEFAULT_CONFIDENCE, Running, spoken_locale, zone_of
+from flowc.runtime.kernel.running import DEFAULT_CONFIDENCE, spoken_locale, thawed, zone_of
 from flowc.runtime.program import Slot
 
 MOST_KEPT: Final = 4_096
@@ -88,7 +88,7 @@ def _at_wait(
 
 def _with_offered(loaded: LoadedProgram, position: Position, asked: Asking) -> Asking:
     """With the labels of a `choose`, whose `show` may read anything."""
-    running = Running(loaded, position, Moment(position.since, 0))
+    running = thawed(loaded, position, Moment(position.since, 0))
     frame = running.top
     running.bind(frame)
     wait = frame.run.flow.waits[frame.wait]

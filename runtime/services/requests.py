@@ -90,9 +90,7 @@ class RequestPlan:
         return msgspec.json.encode(whole) if whole or self.body is not None else None
 
     def _env(self, arguments: Mapping[str, Value]) -> Env:
-        env = Env(_NO_TIME, self.zone, self.currency)
-        env.locals = arguments
-        return env
+        return Env(_NO_TIME, self.zone, self.currency, locals=arguments)
 
 
 def plan(operation: Operation, settings: ServiceSettings, shapes: Shapes) -> RequestPlan:

@@ -32,7 +32,7 @@ from flowc.runtime.kernel.events import (
     Understood,
     User,
 )
-from flowc.runtime.kernel.running import Running
+from flowc.runtime.kernel.running import thawed
 from flowc.runtime.kernel.taking import scopes, user_wait
 from flowc.runtime.program import Operation
 from flowc.runtime.types import Type
@@ -215,9 +215,9 @@ def check_asked(program: LoadedProgram, position: Position | None, moment: Momen
     if position is None or position.expects != "user":
         return
     asked = asking(program, position)
-    running = Running(program, position, moment)
+    running = thawed(program, position, moment)
     running.bind(running.top)
-    assert (asked.locale, asked.zone) == (running.env.locale, running.env.zone.key)
+    assert (asked.locale, asked.zone) == (running.locale, running.zone.key)
     assert asked.confidence == running.confidence(running.top.run)
     nearest: dict[str, tuple[str, int]] = {}
     for distance, (run, arms, _) in enumerate(scopes(running, user_wait(running))):
