@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 from flowc.runtime.engine.pending import Pending, pending_of
 from flowc.runtime.engine.seal import SealBroken
-from flowc.runtime.engine.stored import Body, SealedBody, body_of
+from flowc.runtime.engine.stored import Body, DamagedBody, SealedBody, body_of
 from flowc.runtime.engine.surroundings import Surroundings
 from flowc.runtime.store.recent import EventHash
-from flowc.runtime.store.rows import Address, InboxEvent
+from flowc.runtime.store.rows import Address, InboxEvent, Incoming
 
 
 class Inbox:
@@ -40,8 +40,8 @@ class Inbox:
     async def counted(self, pending: Pending) -> bool:
         """Counts a try before it is made, in the store where the event is there. False: it is consumed."""
         if pending.number is None:
-            pending.tries += 1
-        elif pending.tries < self._counted.pop(pending.number, pending.tries + 1):
+            return await self._counted_in_hand(pending)
+        if pending.tries < self._counted.pop(pending.number, pending.tries + 1):
             self._counted[pending.number] = pending.tries + 1  # should the store not say whether it did
             tries = await self._around.store.tried(self._address, pending.number, self._around.holder)
             del self._counted[pending.number]
@@ -50,9 +50,25 @@ class Inbox:
             pending.tries = tries
         return True
 
+    async def _counted_in_hand(self, pending: Pending) -> bool:
+        """A timer's tries stand in its row, those of an event that nobody was promised here only."""
+        if pending.alarm is None:
+            pending.tries += 1
+        elif not pending.is_counted:
+            assert pending.incarnation is not None
+            store = self._around.store
+            tries = await store.tried_timer(self._address, pending.incarnation, *pending.alarm)
+            if tries is None:
+                return False
+            pending.tries = tries
+        pending.is_counted = False
+        return True
+
     def uncount(self, pending: Pending) -> None:
         """A try that came to nothing by no fault of ours: the next one is the same."""
-        if pending.number is None:
+        if pending.alarm is not None:
+            pending.is_counted = True
+        elif pending.number is None:
             pending.tries -= 1
         else:
             self.count(pending.number, pending.tries)
@@ -66,7 +82,7 @@ class Inbox:
         for event in self._events or ():
             pending = known(event.event.hash)
             if pending is None:
-                pending = pending_of(event, self._opened(body_of(event.event.body)))
+                pending = pending_of(event, self._opened(_read(event.event)))
             pending.number, pending.tries = event.number, event.tries
             yield pending
 
@@ -78,3 +94,10 @@ class Inbox:
             return body_of(self._around.seal.open(body.sealed))
         except SealBroken:
             return body
+
+
+def _read(event: Incoming) -> Body:
+    try:
+        return body_of(event.body)
+    except Exception:  # noqa: BLE001 - whatever is wrong with it: it must not stop those behind it
+        return DamagedBody(event.kind, event.hash, event.body)

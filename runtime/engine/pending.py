@@ -9,6 +9,7 @@ from msgspec import Struct
 from flowc.runtime.engine.message import Turn
 from flowc.runtime.engine.stored import (
     Body,
+    DamagedBody,
     ExternalBody,
     HandoffBody,
     MessageBody,
@@ -26,7 +27,8 @@ from flowc.runtime.store.rows import Address, EventKind, InboxEvent, Incoming
 class Pending(Struct, eq=False):
     """`body` None: no event, but the turn that must follow the last one. `number` in the inbox, once it is there.
     `cause`: the message that led to it. `settles`: the command that its turn sets done. `storing` is done when the
-    store has answered; `submitted` while a commit with it is under way. `waiting` are those who want the answer."""
+    store has answered; `submitted` while a commit with it is under way. `waiting` are those who want the answer.
+    `alarm` is generation and length of the timer in whose row its tries are counted; `is_counted`: the next one is."""
 
     hash: EventHash
     body: Body | None
@@ -37,6 +39,8 @@ class Pending(Struct, eq=False):
     settles: CommandKey | None = None
     number: int | None = None
     tries: int = 0
+    alarm: tuple[int, int] | None = None
+    is_counted: bool = False
     submitted: bool = False
     storing: asyncio.Future[None] | None = None
     is_answered: bool = False
@@ -95,6 +99,8 @@ def kind_of(body: Body) -> EventKind:
             return "result"
         case TimerBody():
             return "timer"
+        case DamagedBody(kind=kind):
+            return kind
         case _:
             assert_never(body)
 

@@ -12,6 +12,7 @@ from msgspec import Struct, structs
 from flowc.runtime.engine.pending import Pending
 from flowc.runtime.engine.stored import (
     Body,
+    DamagedBody,
     MessageBody,
     ResultBody,
     SealedBody,
@@ -24,6 +25,7 @@ from flowc.runtime.engine.turn import (
     Taken,
     commands_of,
     event_of,
+    key_of,
     moment_at,
     notes_of,
     opens,
@@ -191,13 +193,8 @@ class Performer:
         if begins:
             stand = structs.replace(stand, position=None, deployed=self._around.current)
         now_ms, moment = self._moment(stand.row)
-        taken = Taken(Faulted(moment, of_message, reason, _key_of(pending)), moment, now_ms)
-        dead = Dead(
-            pending.kind,
-            b"" if pending.body is None else body_bytes(self.sealed(stand, pending.body)),
-            reason,
-            pending.tries,
-        )
+        taken = Taken(Faulted(moment, of_message, reason, _key_of(stand, pending)), moment, now_ms)
+        dead = Dead(pending.kind, self._set_aside(stand, pending.body), reason, pending.tries)
         try:
             step = advance(stand.deployed.loaded, stand.position, taken.event)
             taken.add(step)
@@ -208,6 +205,12 @@ class Performer:
             step = _last_resort(stand, of_message=of_message)
             taken.replies = step.replies
             return self._made(pending, source, stand, taken, step, opens=begins, dead=dead)
+
+    def _set_aside(self, stand: Stand, body: Body | None) -> bytes:
+        """The body of a dead event."""
+        if isinstance(body, DamagedBody):
+            return body.stored
+        return b"" if body is None else body_bytes(self.sealed(stand, body))
 
     # ------------------------------------------------------------------------------------------------------------- rows
 
@@ -276,8 +279,10 @@ def with_source(unit: Unit, source: Source) -> Unit:
     return unit if unit.source == source else structs.replace(unit, source=source)
 
 
-def _key_of(pending: Pending) -> CommandKey | None:
+def _key_of(stand: Stand, pending: Pending) -> CommandKey | None:
     """The command whose result it is."""
+    if isinstance(pending.body, DamagedBody):
+        return key_of(stand.position, pending.body)
     return pending.body.key if isinstance(pending.body, ResultBody | SealedBody) else None
 
 

@@ -20,6 +20,7 @@ from flowc.runtime.engine.inbox import Inbox
 from flowc.runtime.engine.message import Turn
 from flowc.runtime.engine.pending import Pending, incoming_of
 from flowc.runtime.engine.perform import Made, Performer, Stand, with_source
+from flowc.runtime.engine.stored import DamagedBody
 from flowc.runtime.engine.surroundings import Surroundings
 from flowc.runtime.engine.turn import MOST_TRIES, Fault, rest_of, verdict
 from flowc.runtime.errors import StoreUnavailable
@@ -203,8 +204,12 @@ class Session:
     async def _following(self, stand: Stand) -> Pending:
         """The turn of a call that follows a reply: nothing else is taken before it."""
         if self._next is None:
-            cause = self._chain.cause if self._chain is not None else await self._last_cause(stand.row)
-            self._next = Pending(NO_HASH, None, cause=cause)
+            if self._chain is not None:
+                self._next = Pending(NO_HASH, None, cause=self._chain.cause)
+            else:  # whoever took the turn before is gone, perhaps by taking this one: tries count in the row
+                cause = await self._last_cause(stand.row)
+                alarm = next(((timer.generation, 0) for timer in stand.row.timers if timer.after_ms == 0), None)
+                self._next = Pending(NO_HASH, None, incarnation=stand.row.incarnation, cause=cause, alarm=alarm)
         return self._next
 
     async def _last_cause(self, row: Row) -> EventHash | None:
@@ -304,7 +309,8 @@ class Session:
         except Exception as error:  # noqa: BLE001 - a failed turn becomes a recorded event
             facts = {"tries": pending.tries, "kind": pending.kind, "error": type(error).__name__}
             self._around.log("error", "turn failed", facts)
-            if pending.tries < MOST_TRIES:
+            if pending.tries < MOST_TRIES and not isinstance(pending.body, DamagedBody):
+                self._keep_timer(pending)
                 return self.forget()
             made = self._performer.fault(stand, pending, self._source(pending), f"{type(error).__name__}: {error}")
         return await self._commit(pending, made)
@@ -355,7 +361,13 @@ class Session:
                 self._consumed(pending)
             case Lost() | Unknown() | Committed():
                 self._inbox.uncount(pending)
+                self._keep_timer(pending)
         self.forget()
+
+    def _keep_timer(self, pending: Pending) -> None:
+        """A timer that is in no inbox is tried again at once, not only when its lease has lapsed."""
+        if pending.kind == "timer" and pending.number is None:
+            self._timer = pending
 
     def _consumed(self, pending: Pending) -> None:
         if pending is self._direct:

@@ -12,6 +12,7 @@ from msgspec.msgpack import Encoder
 
 from flowc.runtime.kernel.events import CallResult, CommandKey, Event, Reply, Transition, User
 from flowc.runtime.store.recent import EventHash, event_hash
+from flowc.runtime.store.rows import EventKind
 from flowc.runtime.values import Value, decode, encode
 
 # ----------------------------------------------------------------------------------------------------- bodies of events
@@ -65,7 +66,15 @@ class SealedBody(Struct, frozen=True, tag="sealed"):
     cause: EventHash | None = None
 
 
-Body = MessageBody | ExternalBody | OpenedBody | HandoffBody | ResultBody | TimerBody | SealedBody
+class DamagedBody(Struct, frozen=True, tag="damaged"):
+    """What stands in an inbox and cannot be read. `hash` is the event's: that of a result is made from its key."""
+
+    kind: EventKind
+    hash: EventHash
+    stored: bytes
+
+
+Body = MessageBody | ExternalBody | OpenedBody | HandoffBody | ResultBody | TimerBody | SealedBody | DamagedBody
 
 
 class _Stored(Struct, frozen=True):

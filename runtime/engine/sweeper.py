@@ -72,6 +72,7 @@ class Sweeper:
                 timer_hash(due.incarnation, timer.generation, timer.after_ms),
                 TimerBody(timer.generation, timer.after_ms),
                 incarnation=due.incarnation,
+                alarm=(timer.generation, timer.after_ms),
             )
         )
         return None

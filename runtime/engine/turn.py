@@ -16,6 +16,7 @@ from flowc.runtime.engine.secrets import Secrets
 from flowc.runtime.engine.stored import (
     Body,
     CommandBody,
+    DamagedBody,
     ExternalBody,
     HandoffBody,
     MessageBody,
@@ -29,6 +30,7 @@ from flowc.runtime.engine.stored import (
     SealedBody,
     Spoken,
     TimerBody,
+    result_hash,
 )
 from flowc.runtime.kernel.answer import Step
 from flowc.runtime.kernel.events import (
@@ -93,8 +95,34 @@ def verdict(row: Row, position: Position | None, body: Body) -> Verdict:
             return "take" if position.expects == "user" else "wait"
         case TimerBody(generation=generation):
             return "take" if position.expects == "user" and position.generation == generation else "drop"
+        case DamagedBody():
+            return verdict(row, position, likeness(position, body))
         case _:
             assert_never(body)
+
+
+def likeness(position: Position | None, body: DamagedBody) -> Body:
+    """A body that is taken where the one that cannot be read would have been."""
+    match body.kind:
+        case "message":
+            return MessageBody("")
+        case "event":
+            return ExternalBody("", {})
+        case "result":
+            return ResultBody(key_of(position, body) or CommandKey(""), CallFailure("unknown", "it cannot be read"))
+        case "timer":
+            return TimerBody(-1, 0)  # it comes again, as long as its wait is not left
+        case _:
+            assert_never(body.kind)
+
+
+def key_of(position: Position | None, body: DamagedBody) -> CommandKey | None:
+    """The command whose result cannot be read."""
+    if position is None:
+        return None
+    awaited = position.frames[-1].key if position.frames else None
+    keys = (*position.jobs, *(() if awaited is None else (awaited,)))
+    return next((key for key in keys if result_hash(key) == body.hash), None)
 
 
 def _verdict_of_nobody(row: Row, position: Position | None, body: Body) -> Verdict:
@@ -106,6 +134,8 @@ def _verdict_of_nobody(row: Row, position: Position | None, body: Body) -> Verdi
             return "take" if position is not None and key in position.jobs else "drop"
         case HandoffBody() | TimerBody():
             return "drop"
+        case DamagedBody():
+            return _verdict_of_nobody(row, position, likeness(position, body))
         case _:
             assert_never(body)
 
@@ -118,7 +148,9 @@ def opens(row: Row, body: Body) -> bool:
             return row.is_new
         case ExternalBody():
             return row.turn == 0
-        case HandoffBody() | ResultBody() | TimerBody() | SealedBody():
+        case DamagedBody(kind="message"):
+            return row.is_new
+        case HandoffBody() | ResultBody() | TimerBody() | SealedBody() | DamagedBody():
             return False
         case _:
             assert_never(body)
@@ -159,6 +191,8 @@ def event_of(body: Body, moment: Moment, address: Address, position: Position | 
             return CommandDone(moment, key, result)
         case TimerBody(generation=generation, after_ms=after_ms):
             return SilenceFired(moment, generation, after_ms)
+        case DamagedBody():
+            raise Fault("what was stored of it cannot be read")
         case _:
             assert_never(body)
 

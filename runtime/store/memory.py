@@ -334,6 +334,17 @@ class MemoryStore:
     async def late(self, address: Address) -> Sequence[tuple[CommandKey, int]]:
         return tuple(sorted((key, len(bodies)) for key, bodies in self._of(address).late.items()))
 
+    async def tried_timer(self, address: Address, incarnation: int, generation: int, after_ms: int) -> int | None:
+        one = self._of(address)
+        row = one.rows.get(incarnation, Row(address))
+        for timer in row.timers:
+            if (timer.generation, timer.after_ms) == (generation, after_ms):
+                counted = replace(timer, tries=timer.tries + 1)
+                kept = tuple(counted if each is timer else each for each in row.timers)
+                one.rows[incarnation] = replace(row, timers=kept)
+                return counted.tries
+        return None
+
     async def delay_overdue(self, shards: Collection[int]) -> int:
         now_ms, delayed = self._clock.now_ms(), 0
         for one in self._in(shards):

@@ -127,6 +127,10 @@ class Store(Protocol):
         """How many results came late, by command: for `why` and `doctor`."""
         ...
 
+    async def tried_timer(self, address: Address, incarnation: int, generation: int, after_ms: int) -> int | None:
+        """Counts a try of a timer's turn before it is made; the new count, None where its wait was left."""
+        ...
+
     async def delay_overdue(self, shards: Collection[int]) -> int:
         """After a stop: each overdue silence is due again after the shorter of itself and one minute. How many were."""
         ...

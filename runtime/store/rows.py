@@ -41,11 +41,12 @@ class Holder(Struct, frozen=True):
 
 class SilenceTimer(Struct, frozen=True, array_like=True):
     """A timer of the wait where the conversation stands. Leaving the wait deletes it: each unit brings all that are
-    left."""
+    left. `tries` were made of its turn so far."""
 
     generation: int
     after_ms: int
     due_ms: int
+    tries: int = 0
 
 
 class Row(Struct, frozen=True):

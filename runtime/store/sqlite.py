@@ -168,6 +168,11 @@ class SqliteStore:
     async def late(self, address: Address) -> Sequence[tuple[CommandKey, int]]:
         return self._read(lambda connection: commands.late(connection, address))
 
+    async def tried_timer(self, address: Address, incarnation: int, generation: int, after_ms: int) -> int | None:
+        return await self._one(
+            lambda connection: timers.tried(connection, address, incarnation, (generation, after_ms))
+        )
+
     async def delay_overdue(self, shards: Collection[int]) -> int:
         now_ms, total, more = self._clock.now_ms(), 0, True
         while more:

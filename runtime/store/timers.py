@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from flowc.runtime.store.places import place_of
 from flowc.runtime.store.port import CLASSES
-from flowc.runtime.store.rows import Address, Claims, DueTimer, Holder, SilenceTimer
+from flowc.runtime.store.rows import Address, Claims, DueTimer, Holder, SilenceTimer, shard_of
 
 MERCY_MS: Final = 60_000
 DELAYED_AT_ONCE: Final = 500
@@ -89,6 +89,20 @@ def delay_overdue(connection: apsw.Connection, shards: Collection[int], now_ms: 
     return delayed, len(found) == DELAYED_AT_ONCE
 
 
+def tried(connection: apsw.Connection, address: Address, incarnation: int, which: tuple[int, int]) -> int | None:
+    """One more try of the timer with that generation and length, counted; None where it is no more."""
+    place = place_of(connection, address)
+    kept = _of(connection, place, shard_of(address), address, incarnation)
+    if kept is None:
+        return None
+    now = {(timer.generation, timer.after_ms): timer for timer in kept.timers}
+    if which not in now:
+        return None
+    now[which] = replace(now[which], tries=now[which].tries + 1)
+    _write(connection, Look(0, shard_of(address), address, incarnation, 0), kept.place, tuple(now.values()))
+    return now[which].tries
+
+
 def _due(connection: apsw.Connection, now_ms: int, limit: int) -> list[Look]:
     return [
         Look._make(row)
@@ -101,21 +115,21 @@ def _due(connection: apsw.Connection, now_ms: int, limit: int) -> list[Look]:
 
 def _kept(connection: apsw.Connection, at: Look) -> Kept | None:
     """None where the timers are no more, or another row of `look` stands for them."""
-    place = place_of(connection, at.address)
+    kept = _of(connection, place_of(connection, at.address), at.shard, at.address, at.incarnation)
+    return kept if kept is not None and kept.look_ms == at.due_ms else None
+
+
+def _of(connection: apsw.Connection, place: int | None, shard: int, address: Address, incarnation: int) -> Kept | None:
     found = connection.execute(
         "SELECT incarnation, look_ms, priority, timers FROM conversation WHERE place = ?", (place,)
     ).fetchone()
-    if found is not None and found[0] == at.incarnation:
-        kept = Kept(place, found[1], found[2], unpack(found[3]))
-    else:
-        found = connection.execute(
-            "SELECT look_ms, priority, timers FROM retired WHERE shard = ? AND address = ? AND incarnation = ?",
-            (at.shard, at.address, at.incarnation),
-        ).fetchone()
-        if found is None:
-            return None
-        kept = Kept(None, found[0], found[1], unpack(found[2]))
-    return kept if kept.look_ms == at.due_ms else None
+    if found is not None and found[0] == incarnation:
+        return Kept(place, found[1], found[2], unpack(found[3]))
+    found = connection.execute(
+        "SELECT look_ms, priority, timers FROM retired WHERE shard = ? AND address = ? AND incarnation = ?",
+        (shard, address, incarnation),
+    ).fetchone()
+    return None if found is None else Kept(None, found[0], found[1], unpack(found[2]))
 
 
 def _move(connection: apsw.Connection, at: Look, kept: Kept | None, due_ms: int, holder: Holder | None) -> None:

@@ -36,13 +36,13 @@ HERE = Path(__file__).parent / "soaking"
 CONVERSATIONS = 300
 THINK_S = 1.0  # between an answer and the next message, on average
 PATIENCE_S = 4.0  # for an answer, before the message is sent again
-AGAIN_S = 0.1
+AGAIN_S = 0.3
 SETTLE_S = 150.0  # after the last kill: every conversation has ended by then
 STOPPED_S = 1.5
 STOPPED_SHARE = 0.2  # of the disturbances that are no kill
 STARTED_S = 20.0
 WORDS = ("note", "note", "note", "look", "pay", "pay", "risk", "later")
-LEAVING = 0.1  # of the conversations are left by their user, and end by silence
+LEAVING = 0.15  # of the conversations are left by their user, and end by silence
 
 TOLD = re.compile(r"(Noted|Looked|Not looked|Paying|Done|Failed|Unknown|Queued) (\d+)")
 
@@ -214,7 +214,7 @@ async def converse(soak: Soak, number: int, until: float) -> None:
         talk = Talk(f"c{number}-{count}")
         soak.talks.append(talk)
         words = [rng.choice(WORDS) for _ in range(rng.randint(2, 12))]
-        words += [] if rng.random() < LEAVING else ["bye"]
+        words.append("leave" if rng.random() < LEAVING else "bye")
         for at, word in enumerate(words):
             await asyncio.sleep(rng.expovariate(1 / THINK_S) if time.monotonic() < until else 0)
             answer = await insist(soak, line, talk, f"m{at}", word)
@@ -289,7 +289,7 @@ def account_counts(soak: Soak, talk: Talk) -> None:
     """Each message adds one, and the first reply to it says so."""
     count = 0
     for answer in talk.answers:
-        if answer.word == "bye":
+        if answer.word in ("bye", "leave"):
             continue
         count += 1
         texts = [text for _, text in answer.replies if text != "Ready."]

@@ -86,3 +86,18 @@ async def test_an_older_incarnation_keeps_its_timers_beside_the_new_one(store: S
     clock.at_ms += 7 * SECOND
     claims = await store.claim("timers", ALL_SHARDS, 9, A)
     assert {(one.incarnation, one.timer.generation) for one in claims.timers} == {(1, 1), (2, 2)}
+
+
+async def test_tries_of_a_timer_are_counted_in_its_row_until_its_wait_is_left(store: Store, clock: ManualClock) -> None:
+    row = await begun(store, timers=(after(10), after(60)))
+    assert await store.tried_timer(ANNA, 1, 1, 10 * SECOND) == 1
+    assert await store.tried_timer(ANNA, 1, 1, 10 * SECOND) == 2
+    assert [timer.tries for timer in (await row_of(store)).timers] == [2, 0]
+    clock.at_ms += 3600 * SECOND
+    await store.delay_overdue(ALL_SHARDS)
+    assert [timer.tries for timer in (await row_of(store)).timers] == [2, 0]
+    for generation, length, incarnation in ((2, 10, 1), (1, 11, 1), (1, 10, 2)):
+        assert await store.tried_timer(ANNA, incarnation, generation, length * SECOND) is None
+    await committed(store, unit(row, message("m"), timers=(after(10, 2),)))
+    assert await store.tried_timer(ANNA, 1, 1, 10 * SECOND) is None
+    assert await store.tried_timer(ANNA, 1, 2, 10 * SECOND) == 1
