@@ -39,6 +39,7 @@ from flowc.runtime.engine.message import Accepted, Message, Sent, Turn
 from flowc.runtime.kernel.events import User
 from flowc.runtime.operations import OPERATIONS
 from flowc.runtime.program import Program
+from flowc.runtime.telemetry.exposition import CONTENT_TYPE, Exposition
 from flowc.runtime.values import Shapes
 
 __all__ = ["http_app"]
@@ -81,6 +82,7 @@ def http_app(engine: Engine, program: Program, tokens: Tokens, closing: asyncio.
             Route("/admin/{name}", face.operate, methods=["POST"]),
             Route("/healthz", healthy, methods=["GET"]),
             Route("/readyz", face.ready, methods=["GET"]),
+            Route("/metrics", face.serving(face.metrics, "reader"), methods=["GET"]),
         ],
         exception_handlers={404: no_route, 405: wrong_method, 500: mistake},
     )
@@ -111,9 +113,13 @@ class Face:
             try:
                 return await act(request, caller)
             except Refusal as refusal:
+                self._engine.refused(refusal)
                 return refused(refusal)
             except ClientDisconnect:
                 return Response(status_code=400)
+            except Exception as error:  # noqa: BLE001 - the edge: what is left is a mistake of ours
+                self._engine.failed(error)
+                return problem(500, "the server made a mistake; the same id may be sent again")
 
         return respond
 
@@ -188,9 +194,14 @@ class Face:
         try:
             return answer(200, await self._engine.operate(decoded(await content(request), wanted)))
         except Refusal as refusal:
+            self._engine.refused(refusal)
             return refused(refusal)
         except ClientDisconnect:
             return Response(status_code=400)
+
+    async def metrics(self, request: Request, caller: Caller) -> Response:
+        page = Exposition(await self._engine.counted()).page()
+        return Response(page, media_type=CONTENT_TYPE)
 
     async def ready(self, request: Request) -> Response:
         reasons = await self._engine.not_ready()

@@ -175,6 +175,8 @@ class Commands:
         body, now_ms = held.body, self._around.store.clock.now_ms()
         wait_ms = round(later.wait_s * 1000)
         unsent = later.attempts == 0
+        if not unsent:
+            self._around.metrics.retries.add(held.service, held.operation, later.why.partition(":")[0])
         attempts = body.attempts + later.attempts + (1 if _is_interrupted(held) else 0)
         kept = replace(
             body,
@@ -204,6 +206,7 @@ class Commands:
             case Settled():
                 self._session(held.address).look()
             case Late(count=count):
+                self._around.metrics.late_results.add(held.service, held.operation)
                 self._around.log("info", "late result", {"service": held.service, "count": count})
             case Gone():
                 pass  # nobody is there any more to be told

@@ -4,17 +4,21 @@ Turns, calls and commits run in tasks of the engine. Who asked may go away, whic
 """
 
 import asyncio
+import traceback
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from random import Random, SystemRandom
 from typing import Final, Literal
 
 import anyio
 
 from flowc.runtime.engine.answers import answer_of
+from flowc.runtime.engine.census import Standing
 from flowc.runtime.engine.commands import Commands
-from flowc.runtime.engine.errors import Malformed, NotFound, TooLong, Unavailable
+from flowc.runtime.engine.counts import Counts
+from flowc.runtime.engine.errors import Malformed, NotFound, Refusal, TooLong, Unavailable
 from flowc.runtime.engine.message import Accepted, Message, Sent, Turn, Whereabouts
 from flowc.runtime.engine.opening import Given, surroundings_of
 from flowc.runtime.engine.pending import Pending, hash_of
@@ -42,6 +46,7 @@ from flowc.runtime.services.port import Caller, Clock, LoopClock
 from flowc.runtime.store.port import ALL_SHARDS, Store
 from flowc.runtime.store.rows import Address, Loaded, Unit, Wanted
 from flowc.runtime.telemetry import Log, silent
+from flowc.runtime.telemetry.metrics import Metrics
 from flowc.runtime.values import Malformed as MalformedValue
 from flowc.runtime.values import Shapes, Value, decode, from_json
 
@@ -59,6 +64,8 @@ class Engine:
     def __init__(self, around: Surroundings) -> None:
         self._around = around
         self._performer = Performer(around)
+        self._counts = Counts(around.metrics)
+        self._standing = Standing(around)
         self._sessions: OrderedDict[Address, Session] = OrderedDict()
         self._commands = Commands(around, self._session, self.sweep)
         self._sweeper = Sweeper(around, self._commands, self._session)
@@ -77,11 +84,14 @@ class Engine:
         clock: Clock | None = None,
         rng: Random | None = None,
         log: Log = silent,
+        metrics: Metrics | None = None,
         sweep_every_s: float = EVERY_S,
         drain_s: float = DRAIN_S,
     ) -> AsyncIterator["Engine"]:
         """A running engine; what is not given is opened as `environment` says. Raises what that raises."""
-        given = Given(store, services, understanding, clock or LoopClock(), rng or SystemRandom(), log)
+        given = Given(
+            store, services, understanding, clock or LoopClock(), rng or SystemRandom(), log, metrics or Metrics()
+        )
         async with (
             surroundings_of(bundle, environment, given) as around,
             cls.over(around, sweep_every_s=sweep_every_s, drain_s=drain_s) as engine,
@@ -108,6 +118,23 @@ class Engine:
         """Nothing is under way."""
         is_idle = not any(session.is_running for session in self._sessions.values())
         return is_idle and not self._commands.is_busy and self._sweeper.is_waiting
+
+    def refused(self, refusal: Refusal) -> None:
+        """Counts and logs what a channel was refused; never its text."""
+        reason = refusal.reason()
+        self._around.metrics.refusals.add(reason)
+        self._around.log("info" if refusal.fault == "caller" else "warning", "refused", {"reason": reason})
+
+    def failed(self, error: Exception) -> None:
+        """Logs a mistake of ours that a channel met: its kind and place; its message may have a value in it."""
+        frames = traceback.extract_tb(error.__traceback__)
+        place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+        self._around.log("error", "request failed", {"error": type(error).__name__, "at": place})
+
+    async def counted(self) -> Metrics:
+        """What it counts, with what the store knows."""
+        await self._standing.count()
+        return self._around.metrics
 
     def sweep(self) -> None:
         """Looks now for what is due, not only when it is time to."""
@@ -265,13 +292,15 @@ class Engine:
     def _offered(self, session: Session, pending: Pending) -> asyncio.Future[Turn]:
         if self._is_draining:
             raise Unavailable("the server stops")
-        pending.at_ms = self._around.store.clock.now_ms()
+        pending.at_ms, pending.offered_s = self._around.store.clock.now_ms(), self._around.time.now()
         return session.offer(pending)
 
     def _session(self, address: Address) -> Session:
         session = self._sessions.get(address)
         if session is None:
-            session = self._sessions[address] = Session(address, self._around, self._performer, self._begin)
+            session = self._sessions[address] = Session(
+                address, self._around, self._performer, self._counts, self._begin
+            )
             if len(self._sessions) > MOST_SESSIONS:
                 self._let_go()
         else:

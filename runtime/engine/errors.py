@@ -3,6 +3,7 @@
 Nothing here means that a message was lost: a refusal is raised before anybody was told that we have it.
 """
 
+import re
 from typing import ClassVar, Final
 
 from flowc.runtime.errors import Fault, FlowcError
@@ -16,6 +17,11 @@ class Refusal(FlowcError):  # noqa: N818 - named by the fact
 
     fault: ClassVar[Fault] = "caller"
     status: ClassVar[int] = 500
+
+    @classmethod
+    def reason(cls) -> str:
+        """In words, for metrics and the log: `too busy`."""
+        return re.sub(r"(?<!^)(?=[A-Z])", " ", cls.__name__).lower()
 
 
 class TooBusy(Refusal):

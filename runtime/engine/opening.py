@@ -13,11 +13,13 @@ from flowc.runtime.bundle import from_bytes, to_bytes
 from flowc.runtime.engine.seal import Seal
 from flowc.runtime.engine.secrets import secrets_of
 from flowc.runtime.engine.surroundings import Deployed, Surroundings, Understanding
+from flowc.runtime.engine.watching import observe_program, observe_services, observe_store, watching
 from flowc.runtime.environment import Environment
 from flowc.runtime.errors import Fault, StoreError
 from flowc.runtime.kernel import load
 from flowc.runtime.program import Program
 from flowc.runtime.releases import make_current, program_of
+from flowc.runtime.services.calls import Services
 from flowc.runtime.services.open import open_services
 from flowc.runtime.services.port import Caller, Clock
 from flowc.runtime.store.memory import MemoryStore
@@ -25,6 +27,7 @@ from flowc.runtime.store.port import Store
 from flowc.runtime.store.rows import Holder, ServerId
 from flowc.runtime.store.sqlite import SqliteStore
 from flowc.runtime.telemetry import Log
+from flowc.runtime.telemetry.metrics import Metrics
 from flowc.runtime.understanding.open import open_understanding
 
 LEASE_MS: Final = 30_000
@@ -51,6 +54,7 @@ class Given:
     clock: Clock
     rng: Random
     log: Log
+    metrics: Metrics
 
 
 @asynccontextmanager
@@ -70,6 +74,7 @@ async def surroundings_of(
                     draw=given.rng.random,
                     environment=environment.name,
                     clock=given.clock,
+                    watch=watching(given.metrics),
                 )
             )
         understanding = given.understanding
@@ -81,6 +86,11 @@ async def surroundings_of(
         if store is None:
             store = open_store(environment.store, environment.folder)
             opened.push_async_callback(store.close)
+        observe_program(given.metrics, program)
+        if isinstance(services, Services):
+            observe_services(given.metrics, services)
+        if isinstance(store, SqliteStore):
+            observe_store(given.metrics, store)
         deployment = await make_current(store, program, packed, by="serve")
         current = _deployed(deployment.number, program)
         around = Surroundings(
@@ -92,6 +102,7 @@ async def surroundings_of(
             Seal(given.rng.randbytes(32), given.rng.randbytes),
             Holder(ServerId(given.rng.randbytes(8).hex()), LEASE_MS),
             given.log,
+            given.metrics,
             current,
             lambda number: _fetched(store, number),
             {current.number: current},

@@ -25,15 +25,17 @@ from flowc.runtime.store.rows import Address, EventKind, InboxEvent, Incoming
 
 
 class Pending(Struct, eq=False):
-    """`body` None: no event, but the turn that must follow the last one. `number` in the inbox, once it is there.
-    `cause`: the message that led to it. `settles`: the command that its turn sets done. `storing` is done when the
-    store has answered; `submitted` while a commit with it is under way. `waiting` are those who want the answer.
-    `alarm` is generation and length of the timer in whose row its tries are counted; `is_counted`: the next one is."""
+    """`body` None: no event, but the turn that must follow the last one. `at_ms` it was received, by the store's clock,
+    and `offered_s` by ours (0: not here). `number` in the inbox, once it is there. `cause`: the message that led to it.
+    `settles`: the command that its turn sets done. `storing` is done when the store has answered; `submitted` while a
+    commit with it is under way. `waiting` are those who want the answer. `alarm` is generation and length of the timer
+    in whose row its tries are counted; `is_counted`: the next one is."""
 
     hash: EventHash
     body: Body | None
     digest: bytes = b""
     at_ms: int = 0
+    offered_s: float = 0.0
     incarnation: int | None = None
     cause: EventHash | None = None
     settles: CommandKey | None = None
@@ -129,4 +131,4 @@ def pending_of(event: InboxEvent, body: Body) -> Pending:
     """An event of the inbox that this process did not put there itself."""
     incoming = event.event
     cause = body.cause if isinstance(body, ResultBody | SealedBody) else None
-    return Pending(incoming.hash, body, incoming.digest, incoming.at_ms, incoming.incarnation, cause)
+    return Pending(incoming.hash, body, incoming.digest, incoming.at_ms, 0.0, incoming.incarnation, cause)

@@ -91,6 +91,7 @@ class Made(Struct, frozen=True):
     position: Position | None
     unit: Unit
     spoken: Spoken
+    taken: Taken
 
 
 class Performer:
@@ -261,7 +262,7 @@ class Performer:
             takes_next=True,
             dead=dead,
         )
-        return Made(stand, position, unit, spoken)
+        return Made(stand, position, unit, spoken, taken)
 
     def sealed(self, stand: Stand | None, body: Body) -> Body:
         """A body as it may be stored. A message is sealed where a secret is asked for, or that cannot be known."""

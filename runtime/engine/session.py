@@ -15,6 +15,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from flowc.runtime.engine.answers import Answers, Chain, answer_of, answer_of_known, is_complete, joined
+from flowc.runtime.engine.counts import Counts
 from flowc.runtime.engine.errors import NotFound, Unavailable, conflict, erased, full, nobody
 from flowc.runtime.engine.inbox import Inbox
 from flowc.runtime.engine.message import Turn
@@ -24,6 +25,7 @@ from flowc.runtime.engine.stored import DamagedBody
 from flowc.runtime.engine.surroundings import Surroundings
 from flowc.runtime.engine.turn import MOST_TRIES, Fault, rest_of, verdict
 from flowc.runtime.errors import StoreUnavailable
+from flowc.runtime.program import PriorityClass
 from flowc.runtime.store.recent import EventHash
 from flowc.runtime.store.rows import (
     Address,
@@ -54,7 +56,12 @@ NO_HASH: Final = EventHash(b"")
 
 class Session:
     def __init__(
-        self, address: Address, around: Surroundings, performer: Performer, begin: Callable[[Unit], None]
+        self,
+        address: Address,
+        around: Surroundings,
+        performer: Performer,
+        counts: Counts,
+        begin: Callable[[Unit], None],
     ) -> None:
         self.address = address
         self.stand: Stand | None = None
@@ -62,6 +69,8 @@ class Session:
         self._around = around
         self._begin = begin  # starts the commands of a committed unit
         self._performer = performer
+        self._counts = counts
+        self._began_s = 0.0
         self._answers = Answers(address)
         self._inbox = Inbox(address, around)
         self._direct: Pending | None = None
@@ -299,6 +308,7 @@ class Session:
     async def _take(self, stand: Stand, pending: Pending) -> None:
         if not await self._inbox.counted(pending):
             return self.forget()
+        self._began_s = self._around.time.now()
         try:
             if pending.tries > MOST_TRIES:  # the process did not survive the third
                 raise Fault("the event stopped the server")
@@ -307,6 +317,7 @@ class Session:
             self._inbox.uncount(pending)
             raise
         except Exception as error:  # noqa: BLE001 - a failed turn becomes a recorded event
+            self._counts.failed(pending)
             facts = {"tries": pending.tries, "kind": pending.kind, "error": type(error).__name__}
             self._around.log("error", "turn failed", facts)
             if pending.tries < MOST_TRIES and not isinstance(pending.body, DamagedBody):
@@ -331,6 +342,7 @@ class Session:
                 self._inbox.learn(() if following is None else (following,), is_whole=following is None)
                 if following is not None:
                     self._inbox.count(following.number, following.tries)
+                self._counts.turn(made, pending, self._began_s, self._around.time.now())
                 self._follow(pending, made, unit)
             case Unfit(reason=reason) if made.unit.dead is None:
                 await self._commit(pending, self._performer.fault(made.stand, pending, self._source(pending), reason))
@@ -347,6 +359,7 @@ class Session:
 
     def _not_committed(self, pending: Pending, outcome: Outcome) -> None:
         """Begins again at the look-up; what can never be committed is answered."""
+        self._counts.not_committed(outcome)
         match outcome:
             case Behind(number=number):
                 pending.number = number
@@ -390,14 +403,15 @@ class Session:
         if unit.commands:
             self._begin(unit)
         if made.spoken.rests:
-            self._finish(chain)
+            self._finish(chain, unit.priority)
         self._notify()
 
-    def _finish(self, chain: Chain) -> None:
+    def _finish(self, chain: Chain, priority: PriorityClass = "normal") -> None:
         pending = None if chain.cause is None else self._answers.find(chain.cause)
         if pending is None or chain.answer is None:
             return
         if chain.complete:
+            self._counts.answered(pending, priority, self._around.time.now())
             self._answers.resolve(pending.hash, chain.answer)
         else:
             self._around.start(self._answer_known(pending))

@@ -16,6 +16,7 @@ from flowc.runtime.services.port import Caller, Clock
 from flowc.runtime.store.port import Store
 from flowc.runtime.store.rows import Holder
 from flowc.runtime.telemetry import Log
+from flowc.runtime.telemetry.metrics import Metrics
 from flowc.runtime.understanding.port import Heard
 
 CANCELLED_AGAIN_S: Final = 0.5
@@ -49,6 +50,7 @@ class Surroundings:
     seal: Seal
     holder: Holder
     log: Log
+    metrics: Metrics
     current: Deployed
     fetch: Callable[[int], Coroutine[None, None, Deployed]]
     deployed: dict[int, Deployed] = field(default_factory=dict)

@@ -229,7 +229,8 @@ class Handover(Struct, frozen=True):
 
 class Transition(Struct, frozen=True):
     """For metrics, coverage and `why`: something the step passed, such as a state entered or an arm taken. `kind`
-    is one of `state`, `arm`, `outcome`, `mark`, `interrupt`, `resume`, `fallback`, `end`."""
+    is one of `state` (`detail` is the state left for it), `arm`, `outcome`, `mark`, `interrupt`, `resume`, `fallback`,
+    `unhandled`, `end`."""
 
     kind: str
     flow: str

@@ -37,6 +37,7 @@ def goto(state: str) -> Code:
 def go_to(state: str, running: Running) -> int:
     """To a state of the flow of the frame on top."""
     frame = _leave(running)
+    left = frame.state if frame.state in frame.run.flow.entries else ""  # not the arm of a job
     frame.state = state
     frame.wait = frame.back = ""
     frame.resumed = 0
@@ -45,7 +46,7 @@ def go_to(state: str, running: Running) -> int:
     frame.failures = {}
     frame.key = None
     frame.run.tries = {}
-    running.note("state", frame)
+    running.note("state", frame, left)
     return running.switch(frame.run.flow.entries[state])
 
 

@@ -9,6 +9,7 @@ there. The window is kept in seconds, not in calls, so its memory is bounded at 
 
 from collections import deque
 from dataclasses import dataclass, field
+from typing import Literal
 
 from msgspec import Struct
 
@@ -17,6 +18,8 @@ from flowc.runtime.policy.verdict import Health
 WINDOW_S = 30
 IN_A_ROW = 5
 LONGEST_OPEN_S = 60.0
+
+State = Literal["closed", "half_open", "open"]
 
 
 class Pass(Struct, frozen=True):
@@ -72,6 +75,12 @@ class Breaker:
     @property
     def is_open(self) -> bool:
         return self._open_until is not None
+
+    @property
+    def state(self) -> State:
+        if self._open_until is None:
+            return "closed"
+        return "half_open" if self._probing else "open"
 
     def _probed(self, health: Health, now: float) -> None:
         self._probing = False

@@ -168,6 +168,7 @@ class Backend:
             queued_s=timer.queued_s(),
             took_s=timer.took_s(),
             message="" if failure is None else failure.message,
+            after=request.after,
         )
 
 

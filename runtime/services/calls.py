@@ -10,6 +10,7 @@ from hashlib import blake2b
 
 from flowc.runtime.kernel.events import CallFailure, CallResult, Succeeded
 from flowc.runtime.policy.breaker import Breaker
+from flowc.runtime.policy.breaker import State as BreakerState
 from flowc.runtime.policy.bulkhead import Bulkhead
 from flowc.runtime.policy.cache import is_failing
 from flowc.runtime.policy.deadline import deadline, spare_s
@@ -88,10 +89,12 @@ class Services:
     async def _fresh(self, backend: Backend, operation: Operation, call: Call) -> CallResult:
         policy = operation.policy
         terms = Terms(deadline(self._clock.now(), policy.within_ms / 1000, call.deadline), call.priority)
-        number = 0
+        number, after = 0, ""
         while True:
             number += 1
-            request = AttemptRequest(operation, call.arguments, policy.timeout_ms / 1000, number, user=call.user)
+            request = AttemptRequest(
+                operation, call.arguments, policy.timeout_ms / 1000, number, user=call.user, after=after
+            )
             raw = await backend.attempt(request, terms)
             if number > policy.retry.attempts or not may_repeat(raw, operation):
                 return of_read(raw)
@@ -99,6 +102,7 @@ class Services:
             now = self._clock.now()
             if wait > spare_s(now, terms.deadline_at, request.timeout_s) or not backend.budget.spend(now):
                 return of_read(raw)
+            after = _kind(of_read(raw))
             await self._clock.sleep(wait)
 
     # ------------------------------------------------------------------------------------------------------ writes
@@ -161,6 +165,14 @@ class Services:
             breakers.setdefault(id(each.breaker), (".".join(name), each.breaker))
         return tuple(name for name, breaker in breakers.values() if breaker.is_open)
 
+    def breakers(self) -> Mapping[tuple[str, str], BreakerState]:
+        """The state of each breaker, by service and operation; without an operation it is the service's."""
+        own = {name: each.breaker for name, each in self._own.items()}
+        found = {(name, ""): each.breaker for name, each in self._backends.items()}
+        shared = {id(breaker) for breaker in found.values()}
+        found.update((name, breaker) for name, breaker in own.items() if id(breaker) not in shared)
+        return {name: breaker.state for name, breaker in found.items()}
+
     def _operation(self, call: Call) -> tuple[Backend, Operation]:
         backend = self._own.get((call.service, call.operation)) or self._backends[call.service]
         return backend, backend.service.operations[call.operation]
@@ -179,6 +191,7 @@ class _WriteAttempt:
     _sent: int = 0
     _first_sent_at: float | None = None
     _ends_at: float = 0.0
+    _after: str = ""
 
     def __post_init__(self) -> None:
         now = self.clock.now()
@@ -206,10 +219,12 @@ class _WriteAttempt:
             self.claim.attempts + self._sent + 1,
             self.claim.key if self.operation.key is not None else None,
             self.call.user,
+            self._after,
         )
         raw = await self.backend.attempt(request, for_writes(min(self._ends_at, key_ends_at), self.call.priority))
         if was_sent(raw):
             self._sent += 1
+            self._after = _kind(of_write(raw, self.operation.key, in_doubt=False))
             self._first_sent_at = began if self._first_sent_at is None else self._first_sent_at
         return raw, self._progress()
 
@@ -225,6 +240,10 @@ class _WriteAttempt:
 
     def _first_sent_s(self, now: float) -> float | None:
         return None if self._first_sent_at is None else now - self._first_sent_at
+
+
+def _kind(result: CallResult) -> str:
+    return result.kind if isinstance(result, CallFailure) else "ok"
 
 
 def _backend(service: Service, adapter: Adapter, clock: Clock, watch: Watch) -> Backend:

@@ -53,7 +53,7 @@ class Wire:
 
 class AttemptRequest(Struct, frozen=True):
     """One attempt. `key` is the same for every attempt of a write; `number` counts from 1; `user` is set where the
-    channel proved it."""
+    channel proved it; `after` is how the attempt before it ended, where it is a retry."""
 
     operation: Operation
     arguments: Mapping[str, Value]
@@ -61,6 +61,7 @@ class AttemptRequest(Struct, frozen=True):
     number: int = 1
     key: str | None = None
     user: str | None = None
+    after: str = ""
     wire: Wire = field(default_factory=Wire)
 
 
@@ -135,7 +136,8 @@ class Later:
 
 class Seen(Struct, frozen=True):
     """One attempt as it ended, for metrics, traces and `why`. `outcome` is `ok` or a kind, as if it were the last
-    attempt. `sent` is False for what we refused ourselves. `queued_s` it waited for the limit and a place."""
+    attempt. `sent` is False for what we refused ourselves. `queued_s` it waited for the limit and a place.
+    `after` is how the attempt before it ended, where it is a retry."""
 
     service: str
     operation: str
@@ -145,6 +147,7 @@ class Seen(Struct, frozen=True):
     queued_s: float
     took_s: float
     message: str = ""
+    after: str = ""
 
 
 class Watch(Protocol):

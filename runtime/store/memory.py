@@ -17,7 +17,16 @@ from flowc.runtime.policy.lanes import spaced_ms
 from flowc.runtime.program import PriorityClass
 from flowc.runtime.store import remembered
 from flowc.runtime.store.clock import SystemClock
-from flowc.runtime.store.overview import Census, DeadEvent, Deployment, NewDeployment, Pause, Report, Summary
+from flowc.runtime.store.overview import (
+    Census,
+    CensusKind,
+    DeadEvent,
+    Deployment,
+    NewDeployment,
+    Pause,
+    Report,
+    Summary,
+)
 from flowc.runtime.store.port import CLASSES, Clock
 from flowc.runtime.store.queues import Pick, in_order
 from flowc.runtime.store.rows import (
@@ -422,6 +431,8 @@ class MemoryStore:
     async def census(self) -> Sequence[Census]:
         waits: dict[tuple[int, str, int], list[int]] = {}
         jobs: dict[tuple[int, str, int], list[int]] = {}
+        inbox: dict[tuple[int, str, int], list[int]] = {}
+        dead: dict[tuple[int, str, int], list[int]] = {}
         for one in self._all.values():
             for row in one.rows.values():
                 if not row.ended and not row.erased:
@@ -432,9 +443,21 @@ class MemoryStore:
                 deployment = one.rows[command.incarnation].deployment
                 key = (deployment, command.place, CLASSES.index(command.priority))
                 jobs.setdefault(key, []).append(command.created_ms)
-        return (
-            *(Census("wait", *key[:2], CLASSES[key[2]], len(at), min(at)) for key, at in sorted(waits.items())),
-            *(Census("job", *key[:2], CLASSES[key[2]], len(at), min(at)) for key, at in sorted(jobs.items())),
+            for held in one.inbox:
+                event = held.held.event
+                inbox.setdefault((0, event.kind, CLASSES.index(event.priority)), []).append(event.at_ms)
+            for each in one.dead:
+                dead.setdefault((0, each.dead.kind, CLASSES.index("normal")), []).append(each.at_ms)
+        found: tuple[tuple[CensusKind, dict[tuple[int, str, int], list[int]]], ...] = (
+            ("wait", waits),
+            ("job", jobs),
+            ("inbox", inbox),
+            ("dead", dead),
+        )
+        return tuple(
+            Census(kind, *key[:2], CLASSES[key[2]], len(at), min(at))
+            for kind, counts in found
+            for key, at in sorted(counts.items())
         )
 
     async def summaries(

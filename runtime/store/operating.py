@@ -1,11 +1,12 @@
 """Deployments, and what operators ask and do, in SQLite."""
 
 from hashlib import sha256
+from typing import Final
 
 import apsw
 
 from flowc.runtime.store import chain
-from flowc.runtime.store.overview import Census, DeadEvent, Deployment, NewDeployment, Pause, Report
+from flowc.runtime.store.overview import Census, CensusKind, DeadEvent, Deployment, NewDeployment, Pause, Report
 from flowc.runtime.store.places import standing
 from flowc.runtime.store.port import CLASSES
 from flowc.runtime.store.rows import Address, Dead, Digest, Row, ServerId, shard_of
@@ -97,16 +98,26 @@ SELECT deployment, spot, priority, count(*), min(created_ms) FROM (
 GROUP BY deployment, spot, priority ORDER BY deployment, spot, priority"""
 
 
+_INBOX = """
+SELECT 0, kind, priority, count(*), min(at_ms) FROM inbox GROUP BY kind, priority ORDER BY kind, priority"""
+
+_DEAD = f"""
+SELECT 0, kind, {CLASSES.index("normal")}, count(*), min(at_ms) FROM dead GROUP BY kind ORDER BY kind"""
+
+_CENSUS: Final[tuple[tuple[CensusKind, str], ...]] = (
+    ("wait", _WAITS),
+    ("job", _JOBS),
+    ("inbox", _INBOX),
+    ("dead", _DEAD),
+)
+
+
 def census(connection: apsw.Connection) -> tuple[Census, ...]:
-    waits = (
-        Census("wait", deployment, place, CLASSES[priority], count, oldest)
-        for deployment, place, priority, count, oldest in connection.execute(_WAITS)
+    return tuple(
+        Census(kind, deployment, place, CLASSES[priority], count, oldest)
+        for kind, query in _CENSUS
+        for deployment, place, priority, count, oldest in connection.execute(query)
     )
-    jobs = (
-        Census("job", deployment, place, CLASSES[priority], count, oldest)
-        for deployment, place, priority, count, oldest in connection.execute(_JOBS)
-    )
-    return (*waits, *jobs)
 
 
 def erase(connection: apsw.Connection, address: Address) -> Row | None:

@@ -7,6 +7,7 @@ from msgspec import Struct
 from flowc.runtime.program import PriorityClass
 from flowc.runtime.store.rows import Address, Dead, Digest, ServerId
 
+CensusKind = Literal["wait", "job", "inbox", "dead"]
 DeploymentKind = Literal["deploy", "canary", "promote", "abort", "rollback"]
 
 
@@ -33,9 +34,9 @@ class Deployment(Struct, frozen=True):
 
 class Census(Struct, frozen=True):
     """How many live conversations stand at a wait (or outstanding commands at a place), by deployment, and since
-    when the oldest does."""
+    when the oldest does. Of events in inboxes, and of those that are set aside, `place` is the kind; deployment 0."""
 
-    kind: Literal["wait", "job"]
+    kind: CensusKind
     deployment: int
     place: str
     priority: PriorityClass

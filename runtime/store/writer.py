@@ -26,6 +26,8 @@ from flowc.runtime.errors import StoreError, StoreUnavailable
 from flowc.runtime.store.beside import Beside
 from flowc.runtime.store.file import DISK, connect, connect_reading, discard
 from flowc.runtime.store.relief import Relief
+from flowc.runtime.telemetry.counting import Spread
+from flowc.runtime.telemetry.metrics import SIZES
 
 T = TypeVar("T")
 
@@ -61,6 +63,7 @@ class Figures:
 
     groups: int = 0
     jobs: int = 0
+    group_size: Spread = field(default_factory=lambda: Spread(SIZES))
     bad: int = 0
     reopened: int = 0
     checkpoints: int = 0
@@ -195,6 +198,7 @@ class Writer:
         if group:
             self.figures.groups += 1
             self.figures.jobs += len(group)
+            self.figures.group_size.add(len(group))
         for job in group:
             asked = job.asked
             assert asked is not None

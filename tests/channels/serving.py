@@ -20,6 +20,7 @@ from flowc.runtime import Engine
 from flowc.runtime.channels.http import http_app
 from flowc.runtime.channels.server import bound, serve
 from flowc.runtime.channels.tokens import Token, Tokens, hashed
+from flowc.runtime.engine.watching import watching
 from flowc.runtime.environment import Environment
 from flowc.runtime.program import Program
 from flowc.runtime.services.calls import Services
@@ -27,6 +28,7 @@ from flowc.runtime.services.scripted import Outcome, ScriptedAdapter
 from flowc.runtime.simulate.clock import SimulatedClock
 from flowc.runtime.store.memory import MemoryStore
 from flowc.runtime.store.port import Store
+from flowc.runtime.telemetry.metrics import Metrics
 from flowc.runtime.values import Shapes
 
 START_MS = 1_790_000_000_000
@@ -121,7 +123,7 @@ async def serving(
     *tokens: Token, store: Store | None = None, token: str | None = None, port: int = 0, drawn: str | None = None
 ) -> AsyncIterator[Desk]:
     """A server of the desk; it ends as it does on SIGTERM. `drawn` is the token for its own machine."""
-    clock, rng, program = SimulatedClock(START_MS), Random(7), desk()
+    clock, rng, program, metrics = SimulatedClock(START_MS), Random(7), desk(), Metrics()
     shapes = Shapes(program.records, program.zone, program.currency)
     shop = ScriptedAdapter(program.services["shop"], shapes, clock)
     listening = bound("127.0.0.1", port)
@@ -137,9 +139,10 @@ async def serving(
         program,
         Environment(),
         store=store or MemoryStore(clock),
-        services=Services(program, {"shop": shop}, clock=clock, draw=rng.random),
+        services=Services(program, {"shop": shop}, clock=clock, draw=rng.random, watch=watching(metrics)),
         clock=clock,
         rng=rng,
+        metrics=metrics,
         sweep_every_s=inf,
         drain_s=5,
     )

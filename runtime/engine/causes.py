@@ -1,0 +1,38 @@
+"""Why a conversation ended: one word for what its last turn went through, the same in metrics and in `flowc funnel`."""
+
+from collections.abc import Sequence
+from typing import Final, Literal, get_args
+
+from flowc.runtime.kernel.events import Event, Faulted, SilenceFired, Transition
+
+Cause = Literal["done", "silence", "backend failure", "degraded", "refused", "not understood", "fault"]
+CAUSES: Final[tuple[Cause, ...]] = get_args(Cause)
+
+BROKEN: Final = frozenset({"timeout", "unavailable", "malformed", "unknown"})
+
+
+def cause_of(event: Event | None, passed: Sequence[Transition], outcome: str | None) -> Cause:
+    """`event` of the last turn (None: it is sealed), what it passed, and the outcome of the conversation.
+
+    A failure counts where no other call followed it in that turn. `refused`: the backend answered that it will not, by
+    a declared failure or `rejected`. `degraded`: we did not send, for load."""
+    if outcome == "fault" or isinstance(event, Faulted):
+        return "fault"
+    if isinstance(event, SilenceFired):
+        return "silence"
+    kinds: list[str] = []  # how the last calls ended, all of a group
+    for each in reversed(passed):
+        if each.kind == "outcome":
+            kinds.append(each.detail.rpartition(" ")[2])
+        elif kinds:
+            break
+        elif each.kind == "fallback":
+            return "not understood"
+    failures = [kind for kind in kinds if kind != "ok"]
+    return _of_failure(failures[0]) if failures else "done"
+
+
+def _of_failure(kind: str) -> Cause:
+    if kind in BROKEN:
+        return "backend failure"
+    return "degraded" if kind == "overloaded" else "refused"
