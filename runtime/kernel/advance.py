@@ -46,7 +46,7 @@ def advance(loaded: LoadedProgram, position: Position | None, event: Event) -> S
 def _advance(loaded: LoadedProgram, position: Position | None, event: Event) -> Step:
     if isinstance(event, Faulted):
         return _fault_turn(loaded, position, event)
-    if position is None or (position.ended and isinstance(event, Opened | MessageReceived)):
+    if position is None or (not position.frames and isinstance(event, Opened | MessageReceived)):
         return _begin(loaded, position, event)
     running = thawed(loaded, position, event.moment)
     to = _taken(running, position, event)

@@ -231,6 +231,7 @@ def job_done(running: Running, job: Job, result: CallResult) -> int:
     run = running.new_run(flow, None)
     run.job = job.run
     run.variables = dict(job.variables)
+    running.grown = True
     frame = LiveFrame(run, name, arm=True)
     frame.locals = locals
     running.push(frame)

@@ -90,6 +90,8 @@ def evaluator(expression: Expression, render: RenderLoader) -> Evaluate:
         case Get(target=Builtin(name="user"), field=field) if field in _FIELDS_OF_USER:
             known = attrgetter(field)  # without making the whole record
             return lambda env: cast("Value", known(env.user))
+        case Get(target=Variable(name=name), field=field):
+            return lambda env: get(env.variables.get(name), field)
         case Get(target=target, field=field):
             return _get(evaluator(target, render), field)
         case Each(target=target, field=field):

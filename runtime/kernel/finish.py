@@ -10,11 +10,12 @@ from flowc.runtime.kernel.events import Timer
 from flowc.runtime.kernel.fault import Fault
 from flowc.runtime.kernel.position import Frame, Pending, Position, Progress, Run
 from flowc.runtime.kernel.running import LiveFrame, LiveRun, Running
-from flowc.runtime.kernel.taking import silences, user_wait
+from flowc.runtime.kernel.taking import silences
 from flowc.runtime.values import Value, encode
 
 LARGEST_STATE: Final = 256 * 1_024
 MILLISECOND: Final = timedelta(milliseconds=1)
+_BETWEEN_TURNS: Final = Progress()
 
 
 def finish(running: Running) -> Step:
@@ -71,9 +72,13 @@ def unchanged(running: Running, position: Position) -> Step:
 
 def timers(running: Running, position: Position) -> tuple[Timer, ...]:
     """Every silence arm in reach that has not run in this silence; for one time the nearest."""
-    begin = position.heard or position.since
-    due = sorted(_silences_left(running) if running.silenced else _silences_in_reach(running))
-    return tuple([Timer(position.generation, after_ms, begin + after_ms * MILLISECOND) for after_ms in due])
+    begin, generation = position.heard or position.since, position.generation
+    frame = running.top
+    if not running.silenced and frame.run.is_alone:
+        due = frame.run.flow.silences[frame.wait]  # as mostly: known since the program was loaded
+        return tuple([Timer(generation, after_ms, begin + after) for after_ms, after in due])
+    left = sorted(_silences_left(running))
+    return tuple([Timer(generation, after_ms, begin + after_ms * MILLISECOND) for after_ms in left])
 
 
 def _silences_left(running: Running) -> Iterable[int]:
@@ -83,25 +88,23 @@ def _silences_left(running: Running) -> Iterable[int]:
     return [after_ms for after_ms, has_passed in passed.items() if not has_passed]
 
 
-def _silences_in_reach(running: Running) -> Iterable[int]:
-    """All of them; none has run, as mostly, so their names need not be made."""
-    times = set(user_wait(running).arms.silences)
-    for run in running.callers(running.top.run):
-        times.update(run.flow.anywhere.silences)
-    return times
-
-
 def _freeze(running: Running, *, stored: bool) -> Position:
     before = running.position
-    frames = tuple([_frame(frame) for frame in running.frames])
+    frames = []
+    for frame in running.frames:
+        frames.append(_frame(frame))  # noqa: PERF401  # for one item, as mostly, a comprehension takes twice the time
+    runs = []
+    for run in running.runs.values():
+        variables = _stored(running, run) if stored else run.variables
+        runs.append(Run(run.serial, run.flow.name, variables, run.said, run.tries, run.caller, run.job))
     return Position(
         conversation=running.conversation,
         started=running.started,
         user=running.user,
         expects=running.expects,
         since=_since(running, stored=stored),
-        runs=tuple([_run(running, run, stored=stored) for run in running.runs.values()]),
-        frames=frames,
+        runs=tuple(runs),
+        frames=tuple(frames),
         deferred=tuple(running.deferred),
         message=running.message,
         heard=running.heard,
@@ -109,54 +112,37 @@ def _freeze(running: Running, *, stored: bool) -> Position:
         generation=(before.generation if before is not None else 0) + (1 if stored else 0),
         serial=running.serial,
         turn=_progress(running, stored=stored),
-        pending=_pending(running),
+        pending=None if running.pending is None else _pending(running, running.pending),
         priority=running.priority(),
         outcome=running.outcome,
     )
 
 
 def _since(running: Running, *, stored: bool) -> datetime:
-    """When the wait began: now, unless the conversation stands where it stood."""
-    before = running.position
+    """When the wait began: now, unless every frame is at the wait where it was."""
+    before, frames = running.position, running.frames
     if before is None:
         return running.moment.now
     if not stored:
         return before.since
-    return before.since if _stands_still(before, running) else running.moment.now
-
-
-def _stands_still(before: Position, running: Running) -> bool:
-    """Whether every frame is at the wait where it was."""
-    frames = running.frames
     if len(frames) != len(before.frames) or (frames and frames[-1].wait != before.frames[-1].wait):
-        return False  # as after most turns: the names need not be made
-    return before.waits == tuple([f"{frame.run.flow.name}/{frame.wait}" for frame in frames])
+        return running.moment.now  # as after most turns: the names need not be made
+    waits = tuple([f"{frame.run.flow.name}/{frame.wait}" for frame in frames])
+    return before.since if before.waits == waits else running.moment.now
 
 
 def _frame(frame: LiveFrame) -> Frame:
     return Frame(
-        run=frame.run.serial,
-        state=frame.state,
-        wait=frame.wait,
-        arm=frame.arm,
-        back=frame.back,
-        resumed=frame.resumed,
-        offered=frame.offered,
-        locals=frame.locals,
-        failures=frame.failures,
-        key=frame.key,
-    )
-
-
-def _run(running: Running, run: LiveRun, *, stored: bool) -> Run:
-    return Run(
-        serial=run.serial,
-        flow=run.flow.name,
-        variables=_stored(running, run) if stored else run.variables,
-        said=run.said,
-        tries=run.tries,
-        caller=run.caller,
-        job=run.job,
+        frame.run.serial,
+        frame.state,
+        frame.wait,
+        frame.arm,
+        frame.back,
+        frame.resumed,
+        frame.offered,
+        frame.locals,
+        frame.failures,
+        frame.key,
     )
 
 
@@ -171,7 +157,7 @@ def _stored(running: Running, run: LiveRun) -> dict[str, Value]:
                     if names is None:
                         return kept_variables(run.flow, run.variables, None)
                     kept = kept | names if kept else names
-    return kept_variables(run.flow, run.variables, kept)
+    return kept_variables(run.flow, run.variables, kept) if kept else {}
 
 
 def _progress(running: Running, *, stored: bool) -> Progress:
@@ -179,11 +165,8 @@ def _progress(running: Running, *, stored: bool) -> Progress:
     if not stored:
         commands = running.commands_before + len(running.commands)
         return Progress(running.spoke, running.drawn, running.steps, commands, reading=True)
-    return Progress(steps=running.steps) if running.continues else Progress()
+    return Progress(steps=running.steps) if running.continues else _BETWEEN_TURNS
 
 
-def _pending(running: Running) -> Pending | None:
-    pending = running.pending
-    if pending is None or pending.answered or not running.spoke:
-        return pending
-    return Pending(pending.event, answered=True)
+def _pending(running: Running, pending: Pending) -> Pending:
+    return pending if pending.answered or not running.spoke else Pending(pending.event, answered=True)

@@ -130,6 +130,7 @@ def _do(wait: DoWait, running: Running) -> int:
     frame.wait = wait.wait
     run = running.new_run(flow, frame.run.serial)
     run.variables = arguments_of(flow, given)
+    running.grown = True
     _take_over(running, run, frame.run)
     return begin(running, run)
 

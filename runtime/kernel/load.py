@@ -2,6 +2,7 @@
 compiled."""
 
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import assert_never
 
 from flowc.runtime.durations import spelled_duration
@@ -29,11 +30,12 @@ from flowc.runtime.kernel.loaded import (
     LoadedProgram,
     LoadedSlot,
     ReadsWait,
+    UserWait,
     Wait,
     WriteWait,
 )
 from flowc.runtime.kernel.statements import assign, branch, clear, jump, mark, match_values, say, say_with
-from flowc.runtime.kernel.texts import TextOf, expression_of, text_of
+from flowc.runtime.kernel.texts import TextOf, expression_of, text_of, texts_of
 from flowc.runtime.program import (
     Anywhere,
     Argument,
@@ -101,6 +103,7 @@ def _flow(program: Program, flow: Flow) -> LoadedFlow:
         if isinstance(instruction, Defer):
             jobs[instruction.call.place] = _job(instruction, calls)
     by_pc: dict[int, Wait] = {wait.pc: wait for wait in waits.values()}
+    anywhere = _anywhere(flow.anywhere)
     return LoadedFlow(
         flow=flow,
         name=flow.name,
@@ -109,10 +112,15 @@ def _flow(program: Program, flow: Flow) -> LoadedFlow:
         waits=waits,
         asks=asks,
         jobs=jobs,
-        anywhere=_anywhere(flow.anywhere),
+        anywhere=anywhere,
         slots=slots,
         intent_slots={name: intent.slots for name, intent in flow.intents.items()},
         kept=_kept(flow, waits, jobs),
+        silences={
+            name: _times({*wait.arms.silences, *anywhere.silences})
+            for name, wait in waits.items()
+            if isinstance(wait, UserWait)
+        },
         secrets=frozenset(name for name, type in flow.variables.items() if _is_secret(type)),
         state_priorities={
             name: _priority(state.priority) for name, state in flow.states.items() if state.priority is not None
@@ -121,6 +129,10 @@ def _flow(program: Program, flow: Flow) -> LoadedFlow:
         confidence=float(flow.confidence) if flow.confidence is not None else None,
         locale=flow.locale,
     )
+
+
+def _times(silences: Iterable[int]) -> tuple[tuple[int, timedelta], ...]:
+    return tuple([(after_ms, timedelta(milliseconds=after_ms)) for after_ms in sorted(silences)])
 
 
 def _is_secret(type: Type) -> bool:
@@ -399,7 +411,6 @@ def _say(instruction: Say, next: int) -> Code:
     texts = [text_of(text) for text in instruction.texts]
     if not (instruction.buttons or instruction.images or instruction.links):
         return say(texts, next)
-    buttons = [text_of(button) for button in instruction.buttons]
-    images = [text_of(image) for image in instruction.images]
+    buttons, images = texts_of(instruction.buttons), texts_of(instruction.images)
     links = [(text_of(link.label), text_of(link.url)) for link in instruction.links]
     return say_with(texts, (buttons, images, links), next)

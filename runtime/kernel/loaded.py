@@ -3,6 +3,7 @@ all conversations."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from flowc.runtime.kernel.evaluate import Evaluate
@@ -179,7 +180,8 @@ class LoadedPriority:
 @dataclass(frozen=True, slots=True)
 class LoadedFlow:
     """`waits` by stored name, an `ask` under the name of each of its slots. `kept` are the variables to store at a
-    wait, None for all."""
+    wait, None for all; `silences` the times of silence arms at a wait for the user, those of `anywhere` included, from
+    the shortest, in milliseconds and as they are added to a time."""
 
     flow: Flow
     name: str
@@ -192,6 +194,7 @@ class LoadedFlow:
     slots: Mapping[str, LoadedSlot]
     intent_slots: Mapping[str, frozenset[str]]
     kept: Mapping[str, frozenset[str]]
+    silences: Mapping[str, tuple[tuple[int, timedelta], ...]]
     secrets: frozenset[str]
     state_priorities: Mapping[str, LoadedPriority]
     priorities: tuple[LoadedPriority, ...]

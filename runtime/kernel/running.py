@@ -51,6 +51,11 @@ class LiveRun(Struct, eq=False):
     said: Said = _NOTHING_SAID
     tries: dict[str, int] = {}
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether no other run's `anywhere` is in reach."""
+        return self.caller is None and self.job is None
+
 
 class LiveFrame(Struct, eq=False):
     """A `Frame` that may change."""
@@ -184,7 +189,7 @@ class Running(Env, kw_only=True, eq=False):
     def callers(self, run: LiveRun) -> Sequence[LiveRun]:
         """The runs whose `anywhere` is in reach, nearest first. The arm of a job has that of the run that deferred
         it."""
-        if run.caller is None and run.job is None:  # asked for ten times a turn, and mostly it is this
+        if run.caller is None and run.job is None:  # asked for several times a turn, and mostly it is this
             return (run,)
         at: LiveRun | None = run
         if run.job is not None and run.job in self.runs:
@@ -199,7 +204,6 @@ class Running(Env, kw_only=True, eq=False):
         run = LiveRun(flow, self.serial, caller)
         self.runs[run.serial] = run
         self.serial += 1
-        self.grown = True
         return run
 
     def push(self, frame: LiveFrame) -> None:
@@ -283,7 +287,11 @@ class Running(Env, kw_only=True, eq=False):
         """The class of the conversation: that of the state on top, else of its flow, else of the callers."""
         if not self.frames:
             return "normal"
-        for run in self.callers(self.top.run):
+        top, flow = self.top, self.top.run.flow
+        has_rule = flow.priorities or top.state in flow.state_priorities
+        if not has_rule and len(self.frames) == 1 and top.run.is_alone:
+            return "normal"  # as mostly
+        for run in self.callers(top.run):
             height = self.base(run)
             if height is not None:
                 rule = run.flow.state_priorities.get(self.frames[height].state)

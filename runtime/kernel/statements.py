@@ -7,7 +7,7 @@ from flowc.runtime.kernel.events import ReplyLink
 from flowc.runtime.kernel.functions import equal
 from flowc.runtime.kernel.loaded import Code
 from flowc.runtime.kernel.running import Running
-from flowc.runtime.kernel.texts import TextOf
+from flowc.runtime.kernel.texts import TextOf, TextsOf
 from flowc.runtime.values import Value
 
 
@@ -33,7 +33,7 @@ def _say_plain(text: TextOf, next: int) -> Code:
 
 def say_with(
     texts: Sequence[TextOf],
-    attached: tuple[Sequence[TextOf], Sequence[TextOf], Sequence[tuple[TextOf, TextOf]]],
+    attached: tuple[TextsOf, TextsOf, Sequence[tuple[TextOf, TextOf]]],
     next: int,
 ) -> Code:
     """Says a text with buttons, images and links."""
@@ -43,9 +43,9 @@ def say_with(
         text = texts[running.draw(len(texts)) if len(texts) > 1 else 0]
         running.say(
             text(running),
-            tuple([button(running) for button in buttons]),
-            tuple([image(running) for image in images]),
-            tuple([ReplyLink(label(running), url(running)) for label, url in links]),
+            buttons(running),
+            images(running),
+            tuple([ReplyLink(label(running), url(running)) for label, url in links]) if links else (),
         )
         return next
 

@@ -10,6 +10,7 @@ from typing import Final
 from flowc.runtime.kernel.asking import answer_of, not_answered, plain_answer, slot_of_wait
 from flowc.runtime.kernel.checks import failed_check, passing
 from flowc.runtime.kernel.choosing import not_chosen, take_choice
+from flowc.runtime.kernel.evaluate import Evaluate
 from flowc.runtime.kernel.events import EventReceived, MessageReceived, RankedIntent
 from flowc.runtime.kernel.fault import Fault
 from flowc.runtime.kernel.heard import heard_values, said_values
@@ -28,6 +29,7 @@ from flowc.runtime.kernel.words import words_for
 from flowc.runtime.values import Value
 
 _ABSENT: Final = object()
+LONGEST_SMALL: Final = 1_000  # letters of a message that need not be weighed
 
 
 def user_wait(running: Running) -> UserWait:
@@ -80,8 +82,15 @@ def set_before_start(running: Running, run: LiveRun, event: MessageReceived) -> 
     heard = heard_values(run.flow, found, None, running.loaded.shapes)
     empty = {name: value for name, value in heard.items() if name not in run.variables}
     run.variables.update(passing(running, run, empty))
-    run.said = Said(event.text, said_values(found, heard))
-    running.grown = True
+    _keep_said(running, run, event, heard)
+
+
+def _keep_said(running: Running, run: LiveRun, event: MessageReceived, heard: Mapping[str, Value]) -> None:
+    """Keeps what a message said in the run that takes it."""
+    found = event.understood.found
+    run.said = Said(event.text, said_values(found, heard)) if found else Said(event.text)
+    if found or len(event.text) > LONGEST_SMALL:
+        running.grown = True
 
 
 class _Message:
@@ -107,24 +116,30 @@ class _Message:
     def take(self) -> int | None:
         """Changes come before answers and intents; a value that fits the slot asked wins over an intent, but for
         plain text."""
-        for takes in (self._as_change, self._as_answer, self._as_choice, self._as_intent, self._as_plain_text):
-            to = takes()
-            if to is not None:
-                return to
-        return None
+        wait, slot = self.wait, self.slot
+        to = self._as_change() if self.values and wait.arms.changes else None
+        if to is None and slot is not None and not slot.is_plain:
+            to = self._as_answer()
+        elif to is None and isinstance(wait, ChooseWait) and not self.first:
+            to = self._as_choice(wait)
+        if to is None and self.intents:
+            to = self._as_intent()
+        if to is None and slot is not None and slot.is_plain and not self.first:
+            to = self._as_plain_text()
+        return to
 
     def _as_change(self) -> int | None:
         variables = self.run.variables
         for slots, arm in self.wait.arms.changes:
             given = any(name in self.values and variables.get(name, _ABSENT) != self.values[name] for name in slots)
-            if given and self._holds(arm, self.run, self.values):
+            if given and (arm.when is None or self._holds(arm.when, self.run, self.values)):
                 self._set(self.run, self.values)
                 return self._begin(arm, None)
         return None
 
     def _as_answer(self) -> int | None:
         slot, wait = self.slot, self.wait
-        if slot is None or slot.is_plain or not isinstance(wait, AskWait):
+        if slot is None or not isinstance(wait, AskWait):
             return None
         if self.first and slot.name in self.run.said.values:  # set once already, and forgotten since
             return None
@@ -133,7 +148,7 @@ class _Message:
 
     def _as_plain_text(self) -> int | None:
         slot, wait = self.slot, self.wait
-        if slot is None or not slot.is_plain or not isinstance(wait, AskWait) or self.first:
+        if slot is None or not isinstance(wait, AskWait):
             return None
         return self._answered(wait, slot, plain_answer(slot, self.found.get(slot.name), self.event.text))
 
@@ -145,10 +160,8 @@ class _Message:
         self.running.note("arm", self.frame, "answer")
         return wait.pc
 
-    def _as_choice(self) -> int | None:
-        if not isinstance(self.wait, ChooseWait) or self.first:
-            return None
-        to = take_choice(self.running, self.wait, self.event.text)
+    def _as_choice(self, wait: ChooseWait) -> int | None:
+        to = take_choice(self.running, wait, self.event.text)
         if to is not None:
             self._set(self.run, self._sets(self.run, self.values, frozenset()))
             self._understood(None)
@@ -159,7 +172,8 @@ class _Message:
             for run, arms, inside in scopes(self.running, self.wait):
                 for arm in arms.intents.get(ranked.name, ()):
                     sets = self._sets_of_intent(run, ranked.name)
-                    if self._free(run, arm, inside=inside) and self._holds(arm, run, sets, ranked):
+                    is_free = inside or not self.running.is_running(run, arm)
+                    if is_free and (arm.when is None or self._holds(arm.when, run, sets, ranked)):
                         self._set(run, sets)
                         return self._begin(arm, ranked) if inside else self._interrupt(run, arm, ranked)
         return None
@@ -177,20 +191,15 @@ class _Message:
     def _sets(self, run: LiveRun, values: Mapping[str, Value], changed: frozenset[str]) -> dict[str, Value]:
         """What the message sets: slots without a value, and those of `changed`. A first message was set before the
         start."""
-        if self.first and run is self.run:
+        if not values or (self.first and run is self.run):
             return {}
         return {name: value for name, value in values.items() if name in changed or name not in run.variables}
 
-    def _free(self, run: LiveRun, arm: LoadedArm, *, inside: bool) -> bool:
-        return inside or not self.running.is_running(run, arm)
-
     def _holds(
-        self, arm: LoadedArm, run: LiveRun, sets: Mapping[str, Value], ranked: RankedIntent | None = None
+        self, condition: Evaluate, run: LiveRun, sets: Mapping[str, Value], ranked: RankedIntent | None = None
     ) -> bool:
-        if arm.when is None:
-            return True
         self._read_as(ranked)
-        return bool(self.running.evaluate(arm.when, {**run.variables, **sets}, {}))
+        return bool(self.running.evaluate(condition, {**run.variables, **sets}, {}))
 
     def _read_as(self, ranked: RankedIntent | None) -> None:
         """Makes `message` what the flow reads."""
@@ -202,9 +211,7 @@ class _Message:
     def _set(self, run: LiveRun, sets: Mapping[str, Value]) -> None:
         """The message is taken by `run`: sets what it sets, and keeps what was said."""
         run.variables.update(sets)
-        heard = self.found if run is self.run else {}
-        run.said = Said(self.event.text, said_values(self.event.understood.found, heard))
-        self.running.grown = True
+        _keep_said(self.running, run, self.event, self.found if run is self.run else {})
 
     def _understood(self, ranked: RankedIntent | None) -> None:
         self._read_as(ranked)

@@ -6,7 +6,7 @@ string, so nothing that a user or a backend says is ever read as a template. In 
 language's own closures.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Final, assert_never
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment, nodes
 
 TextOf = Callable[[Env], str]
+TextsOf = Callable[[Env], tuple[str, ...]]
 MOST_LOOPS: Final = 10_000  # rounds of all `for` in one turn
 
 
@@ -29,6 +30,16 @@ def text_of(template: Template) -> TextOf:
     if any(isinstance(part, TextIf | TextFor) for part in template.parts):
         return _with_blocks(template.parts)
     return _joined(template.parts)
+
+
+def texts_of(templates: Sequence[Template]) -> TextsOf:
+    """The closure that says several. Those of buttons mostly say the same each time."""
+    texts = [text_of(template) for template in templates]
+    words = [template.parts[0] for template in templates if len(template.parts) == 1]
+    constant = tuple([part.text for part in words if isinstance(part, Words)])
+    if len(constant) == len(texts):
+        return lambda env: constant
+    return lambda env: tuple([text(env) for text in texts])
 
 
 def expression_of(expression: Expression) -> Evaluate:
@@ -43,6 +54,10 @@ def _joined(parts: Iterable[TemplatePart]) -> TextOf:
             return lambda env: ""
         case [only]:
             return only
+        case [before, shown]:
+            return lambda env: _bounded(before(env) + shown(env))
+        case [before, shown, after]:
+            return lambda env: _bounded(f"{before(env)}{shown(env)}{after(env)}")
     return lambda env: _bounded("".join([part(env) for part in loaded]))
 
 
