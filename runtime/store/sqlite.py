@@ -48,7 +48,7 @@ from flowc.runtime.store.rows import (
     Unknown,
     Wanted,
 )
-from flowc.runtime.store.turns import commit_unit
+from flowc.runtime.store.turns import Marks, commit_unit
 from flowc.runtime.store.writer import Figures, Job, Writer
 
 T = TypeVar("T")
@@ -62,6 +62,7 @@ class SqliteStore:
         self._clock = clock
         self._writer = writer
         self._lock = held
+        self._marks: Marks = {}
         self._aside = anyio.CapacityLimiter(1)
 
     @classmethod
@@ -102,7 +103,11 @@ class SqliteStore:
     async def commit(self, units: Sequence[Unit]) -> Sequence[Outcome]:
         now_ms = self._clock.now_ms()
         jobs = [
-            Job(partial(commit_unit, unit=unit, now_ms=now_ms), unit.base.address, UNIT_BYTES + _bytes_of(unit))
+            Job(
+                partial(commit_unit, unit=unit, now_ms=now_ms, marks=self._marks),
+                unit.base.address,
+                UNIT_BYTES + _bytes_of(unit),
+            )
             for unit in units
         ]
         try:

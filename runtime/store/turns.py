@@ -1,7 +1,7 @@
 """A unit in SQLite: one turn with everything that it changes. First all that could refuse it is read, then all of it
 is written."""
 
-from typing import Final, NamedTuple, assert_never
+from typing import Final, NamedTuple, TypeAlias, assert_never
 
 import apsw
 from msgspec import msgpack
@@ -32,6 +32,7 @@ from flowc.runtime.store.rows import (
 REMEMBERED: Final = frozenset(
     {"message", "event"}
 )  # the kinds whose ids are kept; others are told apart by key or generation
+MOST_MARKS: Final = 65_536
 
 
 class Retired(NamedTuple):
@@ -48,9 +49,25 @@ class Taken(NamedTuple):
     number: int | None = None
 
 
-def commit_unit(connection: apsw.Connection, unit: Unit, now_ms: int) -> Outcome:
+class Mark(NamedTuple):
+    """Where the last turn of an address was written, as far as this process knows: a guess, as its row is."""
+
+    place: int
+    journal: int
+    look_ms: int
+
+
+Marks: TypeAlias = dict[Address, Mark]
+
+
+def commit_unit(connection: apsw.Connection, unit: Unit, now_ms: int, marks: Marks) -> Outcome:
     """Raises ValueError for a unit that contradicts itself."""
     base = unit.base
+    mark = marks.get(base.address)
+    if mark is not None:
+        usual = _usual(connection, unit, mark, now_ms, marks)
+        if usual is not None:
+            return usual
     if unit.opens and not base.is_new:
         raise ValueError("a unit cannot open an incarnation where one lives")
     if not unit.opens and base.turn == 0:
@@ -64,7 +81,15 @@ def commit_unit(connection: apsw.Connection, unit: Unit, now_ms: int) -> Outcome
         return taken
     if taken.hash is not None:
         recent = recent.adding(taken.hash, unit.incarnation, unit.turn, now_ms)
-    return _write(connection, unit, found, retired, taken, recent, now_ms)
+    done, mark = _write(connection, unit, found, retired, taken, recent, now_ms)
+    remember(marks, base.address, mark)
+    return done
+
+
+def remember(marks: Marks, address: Address, mark: Mark) -> None:
+    if len(marks) >= MOST_MARKS:
+        marks.clear()  # they come back with their next turns
+    marks[address] = mark
 
 
 def _retired(connection: apsw.Connection, unit: Unit, found: Standing | int, shard: int) -> Retired | None:
@@ -138,7 +163,7 @@ def _write(
     taken: Taken,
     recent: Recent,
     now_ms: int,
-) -> Committed:
+) -> tuple[Committed, Mark]:
     base, at_ms = unit.base, max(unit.base.at_ms, unit.entry.now_ms)
     shard = shard_of(base.address)
     previous = 0 if isinstance(found, int) else found.journal
@@ -164,14 +189,84 @@ def _write(
             "UPDATE conversation SET journal = ?, taken = ?, recent = ? WHERE place = ?",
             (last, numbers, recent.packed, found.place),
         )
-        home = found.place
+        home, look_ms = found.place, found.look_ms
     if unit.commands or unit.settles is not None:
         _commands(connection, unit, home, shard, now_ms)
     if unit.dead is not None:
         _dead(connection, unit, unit.dead, shard, at_ms)
     sends = unit.pushes and outgoing.push(connection, base.address, shard, previous, unit.holder, now_ms)
     following = _next(connection, unit, taken, shard, now_ms) if _may_wait(unit, found) else None
-    return Committed(row, following, sends)
+    return Committed(row, following, sends), Mark(home, last, look_ms)
+
+
+# ------------------------------------------------------------------------------------------------------- the usual turn
+
+
+_USUAL = """
+UPDATE conversation SET turn = ?, at_ms = ?, wait = ?, priority = ?, jobs = ?, ended = ?, look_ms = ?, journal = ?,
+  timers = ?, recent = ?, position = ?
+WHERE place = ? AND journal = ? AND turn = ? AND incarnation = ? AND look_ms = ? AND address = ? AND erased = 0
+  AND NOT EXISTS (SELECT 1 FROM inbox WHERE shard = ? AND address = ?)"""
+
+
+def _usual(connection: apsw.Connection, unit: Unit, mark: Mark, now_ms: int, marks: Marks) -> Committed | None:
+    """The turn that nearly all are, in two statements: the next one of a conversation that lives, whose last one was
+    ours too, and for which nothing waits. Nothing is read before: the row is changed where it is what we think, which
+    decides. None, and nothing changed: it is not so, or not such a turn."""
+    base, source = unit.base, unit.source
+    if unit.opens or unit.settles is not None or unit.dead is not None or unit.pushes or base.erased:
+        return None
+    if unit.deployment != base.deployment or isinstance(source, FromInbox):
+        return None
+    taken = _taken(source.event, None) if isinstance(source, Direct) else Taken()
+    recent, turn = base.recent, base.turn + 1
+    if taken.hash is not None:
+        if recent.find(taken.hash) is not None:
+            return None
+        recent = recent.adding(taken.hash, base.incarnation, turn, now_ms)
+    at_ms, shard = max(base.at_ms, unit.entry.now_ms), shard_of(base.address)
+    row = _row(unit, at_ms, recent)
+    due_ms = min([timer.due_ms for timer in unit.timers]) if unit.timers else 0
+    is_sooner = due_ms and not 0 < mark.look_ms <= due_ms
+    look_ms = due_ms if is_sooner else mark.look_ms
+    last = _journal(connection, unit, mark.journal, taken.digest, at_ms)
+    connection.execute(
+        _USUAL,
+        (
+            turn,
+            at_ms,
+            row.wait,
+            RANK[row.priority],
+            row.jobs,
+            row.ended,
+            look_ms,
+            last,
+            msgpack.encode(row.timers) if row.timers else b"",
+            recent.packed,
+            row.position,
+            mark.place,
+            mark.journal,
+            base.turn,
+            base.incarnation,
+            mark.look_ms,
+            base.address,
+            shard,
+            base.address,
+        ),
+    )
+    if connection.changes() == 0:
+        connection.execute("DELETE FROM journal WHERE id = ?", (last,))
+        del marks[base.address]
+        return None
+    if is_sooner:
+        timers.look(connection, due_ms, shard, base.address, unit.incarnation)
+    if unit.commands:
+        _commands(connection, unit, mark.place, shard, now_ms)
+    marks[base.address] = Mark(mark.place, last, look_ms)
+    return Committed(row)
+
+
+# ----------------------------------------------------------------------------------------------------------------- rows
 
 
 def _row(unit: Unit, at_ms: int, recent: Recent) -> Row:

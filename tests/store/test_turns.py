@@ -283,3 +283,27 @@ async def test_erasing_leaves_a_tombstone_and_a_turn_in_flight_loses(store: Stor
 
 def test_a_shard_is_the_first_byte_of_blake2b() -> None:
     assert shard_of(ANNA) == hashlib.blake2b(b"anna").digest()[0]
+
+
+async def test_a_turn_that_was_not_taken_leaves_nothing_in_the_journal(store: Store) -> None:
+    row = await committed(store, unit(await begun(store), message("second")))
+    late = unit(row, message("late"))
+    await store.receive([event("first in the inbox")], A)
+    assert isinstance(await outcome(store, late), Behind)
+    assert isinstance(await outcome(store, unit(replace(row, turn=1), message("older"))), Lost)
+    assert await outcome(store, unit(row, message("second"))) == Lost("known")
+    await committed(store, unit(row, FromInbox(1)))
+    everything, _ = await store.scan()
+    assert [(turn.turn, turn.address) for turn in everything] == [(1, ANNA), (2, ANNA), (3, ANNA)]
+
+
+async def test_a_timer_that_was_looked_at_meanwhile_wakes_its_conversation_all_the_same(
+    store: Store, clock: ManualClock
+) -> None:
+    row = await begun(store, timers=(SilenceTimer(1, 60_000, START_MS + 60_000),))
+    row = await committed(store, unit(row, message("m"), timers=(SilenceTimer(2, 90_000, START_MS + 90_000),)))
+    clock.at_ms = START_MS + 60_000
+    assert not (await store.claim("timers", ALL_SHARDS, 10, A)).timers  # it looks for the second then
+    await committed(store, unit(row, message("n"), timers=(SilenceTimer(3, 70_000, START_MS + 70_000),)))
+    clock.at_ms = START_MS + 70_000
+    assert [due.timer.generation for due in (await store.claim("timers", ALL_SHARDS, 10, A)).timers] == [3]
