@@ -35,7 +35,12 @@ OPEN_OUTCOMES: Final = frozenset(["FLW601", "FLW602"])
 DOUBTS: Final = frozenset(["FLW304", "FLW305"])
 # What proves nothing in a file with one of these: the name that reads an answer may be the one that is not understood,
 # and of two declarations of a name the other one may be what is asked for.
-FOLLOWS: Final = {"FLW506": frozenset(["FLW108", "FLW203"]), "FLW507": frozenset(["FLW207"])}
+# A misspelled `clear`, or a way back that is not there, leaves an answer standing.
+FOLLOWS: Final = {
+    "FLW510": frozenset(["FLW203", "FLW201"]),
+    "FLW506": frozenset(["FLW108", "FLW203"]),
+    "FLW507": frozenset(["FLW207"]),
+}
 
 
 @dataclass(slots=True)

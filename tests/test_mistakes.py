@@ -130,7 +130,7 @@ MISTAKES = {
         Mistake(DESK, "identity.employee.id, from_day", "identity.«employe».id, from_day", "FLW203"),
         Mistake(DESK, "locked.until", "locked.«untill»", "FLW203"),
         Mistake(DESK, "on refused -> not_verified\n  -> pick", "on «refusd» -> not_verified\n  -> pick", "FLW203"),
-        Mistake(DESK, "clear days, from_day, problem", "clear «dayz», from_day, problem", "FLW203"),
+        Mistake(DESK, "restart\n    clear days", "restart\n    clear «dayz»", "FLW203"),
         Mistake(IDENTITY, "len(pin)", "len(«pins»)", "FLW203"),
         Mistake(DIRECTORY, "-> boolean", "-> «bool»", "FLW205"),
         Mistake(IDENTITY, "gives employee: Employee", "gives employee: «Employe»", "FLW205"),

@@ -8,6 +8,7 @@ from typing import Final
 
 from flowc.compiler.graph import FlowGraph
 from flowc.compiler.model import Model
+from flowc.compiler.rules.answers import answer_from_before
 from flowc.compiler.rules.budget import over_budget
 from flowc.compiler.rules.buttons import button_without_arm
 from flowc.compiler.rules.fallbacks import (
@@ -24,6 +25,7 @@ from flowc.compiler.rules.outcomes import (
     unknown_outcome_not_handled,
 )
 from flowc.compiler.rules.policies import unsafe_retry, within_too_short
+from flowc.compiler.rules.privacy import values_in_motion
 from flowc.compiler.rules.questions import (
     ambiguous_examples,
     asked_but_unused,
@@ -59,6 +61,7 @@ RULES: Final[tuple[Rule, ...]] = (
     asked_but_unused,
     question_already_answered,
     ambiguous_examples,
+    answer_from_before,
     handoff_unhandled,
     outcome_not_handled,
     unknown_outcome_not_handled,
@@ -69,4 +72,5 @@ RULES: Final[tuple[Rule, ...]] = (
     within_too_short,
     reads_in_sequence,
     secret_in_flow,
+    values_in_motion,
 )
