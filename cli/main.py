@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from flowc.cli import build, chat, check, doctor, erase, explain, fmt, graph, init, serve, test
+from flowc.cli import build, chat, check, dead, doctor, erase, explain, fmt, graph, init, serve, test
 from flowc.cli.terminal import FINE, INTERRUPTED, USAGE, Stop
 
 app = typer.Typer(
@@ -31,6 +31,7 @@ app.command("graph")(graph.graph)
 app.command("build")(build.build)
 app.command("doctor")(doctor.doctor)
 app.command("erase")(erase.erase)
+app.add_typer(dead.app, name="dead")
 
 
 def print_version(wanted: bool) -> None:

@@ -11,6 +11,7 @@ from typing import Final, Protocol, assert_never
 from msgspec import Struct
 
 from flowc.runtime.engine.errors import NotFound
+from flowc.runtime.engine.quarantine import description, found, retried, summary
 from flowc.runtime.store.overview import Pause
 from flowc.runtime.store.port import Store
 from flowc.runtime.store.rows import Address, Wanted
@@ -41,12 +42,48 @@ class ResumeService(Struct, frozen=True, forbid_unknown_fields=True):
     rate: int | None = None
 
 
-Operation = Erase | PauseService | ResumeService
+class ListDead(Struct, frozen=True, forbid_unknown_fields=True):
+    """The events that were set aside, at most `limit`."""
+
+    limit: int = 100
+
+
+class ShowDead(Struct, frozen=True, forbid_unknown_fields=True):
+    """One of them, by the turn that set it aside."""
+
+    conversation: str
+    incarnation: int
+    turn: int
+
+
+class RetryDead(Struct, frozen=True, forbid_unknown_fields=True):
+    """Gives one to its conversation again, as a new event. `dry`: only tells whether that could be."""
+
+    conversation: str
+    incarnation: int
+    turn: int
+    dry: bool = False
+
+
+class SkipDead(Struct, frozen=True, forbid_unknown_fields=True):
+    """Lets go of one."""
+
+    conversation: str
+    incarnation: int
+    turn: int
+    dry: bool = False
+
+
+Operation = Erase | PauseService | ResumeService | ListDead | ShowDead | RetryDead | SkipDead
 
 OPERATIONS: Final[Mapping[str, type[Operation]]] = {
     "erase": Erase,
     "pause-service": PauseService,
     "resume-service": ResumeService,
+    "list-dead": ListDead,
+    "show-dead": ShowDead,
+    "retry-dead": RetryDead,
+    "skip-dead": SkipDead,
 }
 NAMES: Final[Mapping[type[Operation], str]] = {kind: name for name, kind in OPERATIONS.items()}
 
@@ -56,6 +93,10 @@ class Running(Protocol):
 
     def erased(self, address: Address) -> None:
         """All that the engine holds of the conversation is void."""
+        ...
+
+    def look(self, address: Address) -> None:
+        """Something came into the conversation's inbox."""
         ...
 
     def sweep(self) -> None:
@@ -73,6 +114,8 @@ async def perform(operation: Operation, store: Store, running: Running | None) -
             told: Told = {"service": service, "paused": True}
         case ResumeService(service=service, by=by, rate=rate):
             told = {"service": service, "paused": False, "rate": rate, "was_paused": await _resume(operation, store)}
+        case ListDead() | ShowDead() | RetryDead() | SkipDead():
+            return await quarantine(operation, store, running)
         case _:
             assert_never(operation)
     if running is not None:
@@ -101,3 +144,26 @@ async def _resume(wanted: ResumeService, store: Store) -> bool:
     if was_paused:
         await store.pause(Pause(wanted.service, wanted.by, store.clock.now_ms(), wanted.rate))
     return was_paused
+
+
+async def quarantine(
+    operation: ListDead | ShowDead | RetryDead | SkipDead, store: Store, running: Running | None
+) -> Told:
+    """What is done about events that were set aside."""
+    if isinstance(operation, ListDead):
+        return {"dead": [summary(event) for event in await store.dead(operation.limit)]}
+    address, incarnation, turn = Address(operation.conversation), operation.incarnation, operation.turn
+    event = await found(store, address, incarnation, turn)
+    match operation:
+        case ShowDead():
+            return {**summary(event), "event": description(event)}
+        case RetryDead(dry=dry):
+            await retried(store, event, dry=dry)
+            if running is not None and not dry:
+                running.look(address)
+        case SkipDead(dry=dry):
+            if not dry:
+                await store.bury(address, incarnation, turn)
+        case _:
+            assert_never(operation)
+    return summary(event)

@@ -200,6 +200,10 @@ class Engine:
         """Forgets what is held of a conversation that the store no longer has."""
         self._session(address).erase()
 
+    def look(self, address: Address) -> None:
+        """Something came into the conversation's inbox that no session put there."""
+        self._session(address).look()
+
     async def operate(self, operation: Operation) -> Told:
         """Does what an operator asks for. Raises a Refusal."""
         try:

@@ -23,7 +23,7 @@ from flowc.runtime.engine.pending import Pending, incoming_of
 from flowc.runtime.engine.perform import Made, Performer, Stand, with_source
 from flowc.runtime.engine.stored import DamagedBody
 from flowc.runtime.engine.surroundings import Surroundings
-from flowc.runtime.engine.turn import MOST_TRIES, Fault, rest_of, verdict
+from flowc.runtime.engine.turn import MOST_TRIES, Fault, reason_of, rest_of, verdict
 from flowc.runtime.errors import StoreUnavailable
 from flowc.runtime.program import PriorityClass
 from flowc.runtime.store.recent import EventHash
@@ -323,7 +323,7 @@ class Session:
             if pending.tries < MOST_TRIES and not isinstance(pending.body, DamagedBody):
                 self._keep_timer(pending)
                 return self.forget()
-            made = self._performer.fault(stand, pending, self._source(pending), f"{type(error).__name__}: {error}")
+            made = self._performer.fault(stand, pending, self._source(pending), reason_of(error))
         return await self._commit(pending, made)
 
     async def _commit(self, pending: Pending, made: Made) -> None:

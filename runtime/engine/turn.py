@@ -6,6 +6,8 @@ Pure. `flowc.runtime.engine.session` does what is decided here, and begins again
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from traceback import extract_tb
 from typing import Final, Literal, assert_never
 
 from msgspec import Struct, structs
@@ -69,6 +71,15 @@ Verdict = Literal["take", "wait", "drop"]
 
 class Fault(Exception):  # noqa: N818 - a fault of ours is an event of its own
     """The event cannot be taken, by a mistake of ours."""
+
+
+def reason_of(error: Exception) -> str:
+    """Why a turn failed, without a word of what failed: only our own sentences are known to have no text of a user."""
+    if isinstance(error, Fault):
+        return str(error)
+    frames = extract_tb(error.__traceback__)
+    where = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{where}"
 
 
 # ------------------------------------------------------------------------------------------------------ may it be taken

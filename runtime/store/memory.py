@@ -522,6 +522,16 @@ class MemoryStore:
         one.dead = kept
         return is_gone
 
+    async def revive(
+        self, address: Address, incarnation: int, turn: int, event: Incoming, holder: Holder
+    ) -> Receipt | None:
+        if all((dead.incarnation, dead.turn) != (incarnation, turn) for dead in self._of(address).dead):
+            return None
+        receipt = self._receive(event, holder, self._clock.now_ms())
+        if isinstance(receipt, Received | Known):
+            await self.bury(address, incarnation, turn)
+        return receipt
+
     async def pauses(self) -> Sequence[Pause]:
         return tuple(pause for _, pause in sorted(self._pauses.items()))
 

@@ -5,11 +5,23 @@ from typing import Final
 
 import apsw
 
-from flowc.runtime.store import chain
+from flowc.runtime.store import chain, inbox
 from flowc.runtime.store.overview import Census, CensusKind, DeadEvent, Deployment, NewDeployment, Pause, Report
 from flowc.runtime.store.places import standing
 from flowc.runtime.store.port import CLASSES
-from flowc.runtime.store.rows import Address, Dead, Digest, Row, ServerId, shard_of
+from flowc.runtime.store.rows import (
+    Address,
+    Dead,
+    Digest,
+    Holder,
+    Incoming,
+    Known,
+    Receipt,
+    Received,
+    Row,
+    ServerId,
+    shard_of,
+)
 
 
 def prepare(connection: apsw.Connection, digest: Digest, bundle: bytes, now_ms: int) -> None:
@@ -168,6 +180,19 @@ def bury(connection: apsw.Connection, address: Address, incarnation: int, turn: 
         (shard_of(address), address, incarnation, turn),
     )
     return connection.changes() == 1
+
+
+def revive(
+    connection: apsw.Connection, which: tuple[Address, int, int], event: Incoming, holder: Holder, now_ms: int
+) -> Receipt | None:
+    address, incarnation, turn = which
+    found = "SELECT 1 FROM dead WHERE shard = ? AND address = ? AND incarnation = ? AND turn = ?"
+    if not connection.execute(found, (shard_of(address), address, incarnation, turn)).get:
+        return None
+    receipt = inbox.receive(connection, event, holder, now_ms)
+    if isinstance(receipt, Received | Known):
+        bury(connection, address, incarnation, turn)
+    return receipt
 
 
 def pauses(connection: apsw.Connection) -> tuple[Pause, ...]:

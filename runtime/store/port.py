@@ -208,6 +208,13 @@ class Store(Protocol):
         """Removes a dead event, because it was retried as a new event or is given up."""
         ...
 
+    async def revive(
+        self, address: Address, incarnation: int, turn: int, event: Incoming, holder: Holder
+    ) -> Receipt | None:
+        """Puts a dead event into its inbox again, as `event`, and removes it where that has room; one transaction.
+        None where it is no more."""
+        ...
+
     async def pauses(self) -> Sequence[Pause]: ...
 
     async def pause(self, pause: Pause) -> None:

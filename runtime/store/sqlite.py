@@ -247,6 +247,14 @@ class SqliteStore:
     async def bury(self, address: Address, incarnation: int, turn: int) -> bool:
         return await self._one(lambda connection: operating.bury(connection, address, incarnation, turn))
 
+    async def revive(
+        self, address: Address, incarnation: int, turn: int, event: Incoming, holder: Holder
+    ) -> Receipt | None:
+        now_ms = self._clock.now_ms()
+        return await self._one(
+            lambda connection: operating.revive(connection, (address, incarnation, turn), event, holder, now_ms)
+        )
+
     async def pauses(self) -> Sequence[Pause]:
         return self._read(operating.pauses)
 

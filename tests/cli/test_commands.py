@@ -12,7 +12,7 @@ KEYS = {
     *("help", "notes", "related", "fix"),
 }
 BROKEN = 'flow shop 1.0.0\n\nstate start\n  say "Hello"\n  -> nowhere\n'
-COMMANDS = ["init", "check", "fmt", "test", "chat", "serve", "explain", "graph", "build", "doctor", "erase"]
+COMMANDS = ["init", "check", "fmt", "test", "chat", "serve", "explain", "graph", "build", "doctor", "erase", "dead"]
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from store.making import ANNA, BEN, START_MS, A, ManualClock, begun, command, co
 
 from flowc.runtime.store.overview import Census, Deployment, DeploymentKind, NewDeployment, Pause, Report
 from flowc.runtime.store.port import Store
-from flowc.runtime.store.rows import Digest, ServerId
+from flowc.runtime.store.rows import INBOX_LIMIT, Dead, Digest, InboxFull, Received, ServerId, Wanted
 
 BUNDLE = b"bundle"
 DIGEST = Digest(hashlib.sha256(BUNDLE).hexdigest())
@@ -107,3 +107,22 @@ async def test_scanning_goes_on_from_its_cursor(store: Store) -> None:
     second, cursor = await store.scan(cursor)
     assert [one.turn for one in (*first, *second)] == [1, 2]
     assert (await store.scan(cursor))[0] == ()
+
+
+async def test_a_dead_event_is_put_into_its_inbox_again_once(store: Store) -> None:
+    row = await begun(store)
+    await committed(store, unit(row, message("poison"), dead=Dead("message", b"poison", "why", 3)))
+    again = event("again")
+    assert await store.revive(ANNA, 1, 3, again, A) is None
+    assert await store.revive(ANNA, 1, 2, again, A) == Received(1, first=True)
+    assert await store.dead() == ()
+    assert await store.revive(ANNA, 1, 2, again, A) is None
+    assert [held.event.body for held in (await store.load([Wanted(ANNA)]))[0].inbox] == [b"again"]
+
+
+async def test_a_dead_event_stays_where_its_inbox_is_full(store: Store) -> None:
+    row = await begun(store)
+    await committed(store, unit(row, message("poison"), dead=Dead("message", b"poison", "why", 3)))
+    await store.receive([event(str(number)) for number in range(INBOX_LIMIT)], A)
+    assert await store.revive(ANNA, 1, 2, event("again"), A) == InboxFull()
+    assert len(await store.dead()) == 1
