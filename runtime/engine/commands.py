@@ -1,9 +1,10 @@
 """Writes on their way to backends: started by compare-and-swap, attempted, and their results brought home.
 
 A write that its conversation waits for runs right after the commit that stored it, and its result is taken by the
-turn that waits for it, in one transaction. A job, and whatever was recovered from a server that stopped, is claimed
-as a row; its result becomes an event in the transaction that sets its command done. Should we stop in between, the
-lease lapses and the row is claimed again: a write with a key is repeated, one without a key is `unknown`.
+turn that waits for it, in one transaction. A job, a retry that waited, and whatever was recovered from a server that
+stopped, is claimed as a row when there is a place for it; its result becomes an event in the transaction that sets its
+command done. Should we stop in between, the lease lapses and the row is claimed again: a write with a key is repeated,
+one without a key is `unknown`.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,7 +29,13 @@ from flowc.runtime.engine.stored import (
 from flowc.runtime.engine.surroundings import Surroundings
 from flowc.runtime.errors import StoreUnavailable
 from flowc.runtime.kernel.events import CallFailure, CallResult, CommandKey
+from flowc.runtime.policy.dispatch import Dispatch
+from flowc.runtime.policy.places import Places
+from flowc.runtime.program import PriorityClass
 from flowc.runtime.services.port import Call, Claim, Later
+from flowc.runtime.store.overview import Pause
+from flowc.runtime.store.port import ALL_SHARDS
+from flowc.runtime.store.queues import Queues
 from flowc.runtime.store.recent import EventHash
 from flowc.runtime.store.rows import (
     Address,
@@ -45,13 +52,13 @@ from flowc.runtime.store.rows import (
 )
 from flowc.runtime.values import Value, decode, encode
 
-MOST_AT_ONCE: Final = 256  # commands of this server that are being attempted
+MOST_AT_ONCE: Final = 256  # claimed commands of this server that are being attempted
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A command that this server may attempt now. `is_awaited`: the turn that waits for it runs here; otherwise its
-    result goes through the inbox."""
+    """A command that this server may attempt now. `is_awaited`: the turn that waits for it runs here; otherwise it has
+    one of the places, and its result goes through the inbox."""
 
     address: Address
     incarnation: int
@@ -59,6 +66,7 @@ class Held:
     service: str
     operation: str
     body: CommandBody
+    priority: PriorityClass
     deferred: bool
     created_ms: int
     within_ms: int
@@ -73,10 +81,10 @@ class Commands:
         self._session = session
         self._sweep = sweep
         self._running: set[CommandKey] = set()
-
-    @property
-    def room(self) -> int:
-        return MOST_AT_ONCE - len(self._running)
+        services = around.current.program.services
+        sizes = {service.name: service.policy.places for service in services.values()}
+        self._dispatch = Dispatch(Places(MOST_AT_ONCE), sizes, around.store.clock.now_ms())
+        self._pauses: dict[str, Pause] = {}
 
     @property
     def is_busy(self) -> bool:
@@ -93,25 +101,76 @@ class Commands:
             else:
                 self._around.start(self._start_first(held))
 
-    async def take(self, claimed: Sequence[StoredCommand]) -> None:
-        """Goes on with rows that are leased to us."""
-        rows = [row for row in claimed if row.key not in self._running]
-        expired = [row for row in rows if self._is_too_late(row)]
-        for row in expired:
-            await self._settle(
-                _of_row(row, row.attempt), CallFailure("overloaded", "its time was over before it was sent")
-            )
-        wanted = [row for row in rows if row not in expired]
-        starts = [Start(row.address, row.key, row.attempt, self._around.holder) for row in wanted]
-        for row, attempt in zip(wanted, await self._around.store.start(starts) if starts else (), strict=True):
-            if attempt is not None:
-                self._around.start(self._run(_of_row(row, attempt)))
+    # --------------------------------------------------------------------------------------------------------- claimed
+
+    def wait_s(self) -> float:
+        """How long until a service that has to wait may have work again; infinite where none has to."""
+        return self._dispatch.wait_s(self._around.time.now())
+
+    def apply(self, pauses: Sequence[Pause]) -> None:
+        """Pauses, and ends pauses, as the rows of the store say."""
+        services, now_ms = self._around.current.program.services, self._around.store.clock.now_ms()
+        told = {pause.service: pause for pause in pauses if pause.service in services}
+        for name in self._pauses.keys() | told.keys():
+            new = told.get(name)
+            if new == self._pauses.get(name):
+                continue
+            if new is not None and new.rate is None:
+                self._dispatch.pause(name)
+                self._around.caller.pause(name)
+            else:
+                self._dispatch.resume(name, now_ms, None if new is None else new.rate)
+                self._around.caller.resume(name)
+        self._pauses = told
+
+    async def claim(self) -> None:
+        """Goes on with what is due, as much as there are places for. Raises StoreUnavailable."""
+        dispatch, now = self._dispatch, self._around.time.now()
+        if not dispatch.has_room:
+            return
+        used = dispatch
+
+        def pick(queues: Queues) -> Sequence[StoredCommand]:
+            nonlocal used
+            used = snapshot.copied()
+            return used.pick(queues, now)
+
+        snapshot = dispatch.copied()
+        claims = await self._around.store.claim("commands", ALL_SHARDS, MOST_AT_ONCE, self._around.holder, pick=pick)
+        dispatch.is_behind = used.is_behind
+        for service in used.drained:
+            await self._around.store.resume(service)
+            dispatch.resume(service, 0)
+            self._pauses.pop(service, None)
+        await self._take([row for row in claims.commands if row.key not in self._running])
+
+    async def _take(self, rows: Sequence[StoredCommand]) -> None:
+        """Goes on with rows that are leased to us. A place that could not be used is given back."""
+        now, begun = self._around.time.now(), set[CommandKey]()
+        for row in rows:
+            self._dispatch.take(row.service, row.priority, now)
+        try:
+            expired = [row for row in rows if self._is_too_late(row)]
+            for row in expired:
+                await self._settle(
+                    _of_row(row, row.attempt), CallFailure("overloaded", "its time was over before it was sent")
+                )
+            wanted = [row for row in rows if row not in expired]
+            starts = [Start(row.address, row.key, row.attempt, self._around.holder) for row in wanted]
+            for row, attempt in zip(wanted, await self._around.store.start(starts) if starts else (), strict=True):
+                if attempt is not None:
+                    self._around.start(self._run(_of_row(row, attempt)))
+                    begun.add(row.key)
+        finally:
+            for row in rows:
+                if row.key not in begun:
+                    self._dispatch.give_back(row.service, row.priority)
 
     def _is_too_late(self, row: StoredCommand) -> bool:
         """One that was never sent is not started after its `within`."""
         body = decode(row.body, CommandBody)
         was_sent = row.state == "started" or body.attempts > 0
-        return not was_sent and self._around.store.clock.now_ms() >= row.until_ms + body.paused_ms
+        return not was_sent and self._around.store.clock.now_ms() >= row.until_ms
 
     async def _start_first(self, held: Held) -> None:
         try:
@@ -136,6 +195,14 @@ class Commands:
             self._around.log("warning", "result not stored", {"service": held.service, "operation": held.operation})
         finally:
             self._running.discard(held.key)
+            if not held.is_awaited:
+                self._leave(held)
+
+    def _leave(self, held: Held) -> None:
+        """Its place is free for what waits."""
+        self._dispatch.give_back(held.service, held.priority)
+        if self._dispatch.is_behind:
+            self._sweep()
 
     async def _attempt(self, held: Held) -> CallResult | Later:
         body = held.body
@@ -143,7 +210,7 @@ class Commands:
             arguments = body.arguments if not body.sealed else self._opened(body.sealed)
         except SealBroken:
             return CallFailure("unknown", "its secret was lost when the server stopped")
-        call = Call(held.service, held.operation, arguments, user=body.user)
+        call = Call(held.service, held.operation, arguments, priority=held.priority, user=body.user)
         try:
             return await self._around.caller.write(call, self._claim(held))
         except Exception as error:  # noqa: BLE001 - a mistake of ours, or of an adapter: it may have been done
@@ -163,7 +230,7 @@ class Commands:
             held.key,
             held.deferred,
             held.within_ms / 1000,
-            (now_ms - held.created_ms - body.paused_ms) / 1000,
+            (now_ms - held.created_ms) / 1000,
             body.attempts + (1 if is_interrupted else 0),
             None if first_sent_ms is None else (now_ms - first_sent_ms) / 1000,
             body.in_doubt or is_interrupted,
@@ -177,19 +244,26 @@ class Commands:
         unsent = later.attempts == 0
         if not unsent:
             self._around.metrics.retries.add(held.service, held.operation, later.why.partition(":")[0])
+        if unsent and not later.paused and not self._has_own_limits(held):
+            self._dispatch.rest(held.service, held.priority, self._around.time.now() + later.wait_s)
         attempts = body.attempts + later.attempts + (1 if _is_interrupted(held) else 0)
         kept = replace(
             body,
             attempts=attempts,
             first_sent_ms=body.first_sent_ms or (held.created_ms if attempts else None),
             in_doubt=later.in_doubt,
-            paused_ms=body.paused_ms + (wait_ms if later.paused else 0),
             accounted=held.attempt - 1 if unsent else held.attempt,
         )
         server = self._around.holder.server
         row = Postponed(held.address, held.key, held.attempt, server, now_ms + wait_ms, unsent, encode(kept))
         await self._around.store.postpone([row])
         self._sweep()
+
+    def _has_own_limits(self, held: Held) -> bool:
+        """Whether the operation was held by limits that the others of its service do not share."""
+        service = self._around.current.program.services.get(held.service)
+        operation = None if service is None else service.operations.get(held.operation)
+        return operation is None or operation.own is not None
 
     async def _settle(self, held: Held, result: CallResult) -> None:
         """Sets the command done, and its result into the inbox, in one transaction."""
@@ -241,6 +315,7 @@ def _held(unit: Unit, command: NewCommand) -> Held:
         command.service,
         command.operation,
         decode(command.body, CommandBody),
+        command.priority,
         command.deferred,
         command.due_ms,
         command.until_ms - command.due_ms,
@@ -258,6 +333,7 @@ def _of_row(row: StoredCommand, attempt: int) -> Held:
         row.service,
         row.operation,
         decode(row.body, CommandBody),
+        row.priority,
         row.deferred,
         row.created_ms,
         row.until_ms - row.created_ms,

@@ -67,7 +67,7 @@ class Engine:
         self._counts = Counts(around.metrics)
         self._standing = Standing(around)
         self._sessions: OrderedDict[Address, Session] = OrderedDict()
-        self._commands = Commands(around, self._session, self.sweep)
+        self._commands = Commands(around, self._session, self._look_for_commands)
         self._sweeper = Sweeper(around, self._commands, self._session)
         self._is_draining = False
 
@@ -317,6 +317,9 @@ class Engine:
             if session.is_idle:
                 del self._sessions[address]
                 return
+
+    def _look_for_commands(self) -> None:
+        self._sweeper.poke_commands()
 
     def _begin(self, unit: Unit) -> None:
         self._commands.begin(unit)

@@ -108,16 +108,14 @@ def digest_of_event(name: str, fields: Mapping[str, Value]) -> bytes:
 
 class CommandBody(Struct, frozen=True):
     """What a command's attempt needs, and what the attempts before it left: how many were sent, when the first was,
-    whether one of them may have been done, and for how long the service was paused meanwhile. All that is known up to
-    the attempt `accounted`: a later one began, and nobody lived to tell of it. `sealed` has the arguments where one
-    is a secret."""
+    and whether one of them may have been done. All that is known up to the attempt `accounted`: a later one began, and
+    nobody lived to tell of it. `sealed` has the arguments where one is a secret."""
 
     arguments: dict[str, Value]
     user: str | None = None
     attempts: int = 0
     first_sent_ms: int | None = None
     in_doubt: bool = False
-    paused_ms: int = 0
     accounted: int = 0
     sealed: bytes = b""
 

@@ -17,6 +17,7 @@ from flowc.runtime.store.port import ALL_SHARDS
 from flowc.runtime.store.rows import Address, DueTimer
 
 EVERY_S: Final = 0.5
+LEAST_WAIT_S: Final = 0.001
 MOST_AT_ONCE: Final = 256
 
 
@@ -27,9 +28,15 @@ class Sweeper:
         self._session = session
         self._poked = asyncio.Event()
         self._is_waiting = False
+        self._sweeps_all = True
 
     def poke(self) -> None:
         """Something may be due."""
+        self._sweeps_all = True
+        self._poked.set()
+
+    def poke_commands(self) -> None:
+        """A command may be due, or there is a place for one."""
         self._poked.set()
 
     @property
@@ -37,16 +44,22 @@ class Sweeper:
         return self._is_waiting and not self._poked.is_set()
 
     async def run(self, every_s: float) -> None:
+        time, next_at = self._around.time, float("-inf")
         while True:
             self._poked.clear()
+            sweeps_all, self._sweeps_all = self._sweeps_all or time.now() >= next_at, False
             try:
-                await self.sweep()
+                if sweeps_all:
+                    next_at = time.now() + every_s
+                    await self.sweep()
+                else:
+                    await self._commands.claim()
             except StoreUnavailable as error:
                 self._around.log("warning", "sweep failed", {"reason": error.reason})
             except Exception as error:  # noqa: BLE001 - the next sweep may do better; without any, timers never fire
                 self._around.log("error", "sweep failed", {"error": type(error).__name__})
             self._is_waiting = True
-            with self._around.time.timeout(every_s):
+            with time.timeout(max(LEAST_WAIT_S, min(next_at - time.now(), self._commands.wait_s()))):
                 await self._poked.wait()
             self._is_waiting = False
 
@@ -59,9 +72,8 @@ class Sweeper:
         orphans = await store.claim("inbox", ALL_SHARDS, MOST_AT_ONCE, holder)
         for orphan in orphans.inbox:
             self._session(orphan.address).look()
-        if self._commands.room > 0:
-            ready = await store.claim("commands", ALL_SHARDS, min(self._commands.room, MOST_AT_ONCE), holder)
-            await self._commands.take(ready.commands)
+        self._commands.apply(await store.pauses())
+        await self._commands.claim()
 
     def _fire(self, due: DueTimer) -> None:
         session, timer = self._session(due.address), due.timer

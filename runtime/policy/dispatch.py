@@ -2,10 +2,13 @@
 
 A command takes a place of this server and one of its service until it is settled or given back. A service that is
 paused, or that has just refused, gives no work, so that its queue neither moves nor stands in the way of others.
+
+A store calls `pick` inside a transaction, which it may have to begin again: so what picks is a copy, and the places are
+taken for what was claimed.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar
 
 from flowc.runtime.policy.lanes import Head, Lanes, Queue, rank_of
@@ -20,35 +23,43 @@ DEFAULT_PLACES: Final = 64  # of a service that this program does not know any m
 
 @dataclass(slots=True)
 class Desk:
-    """One service as far as commands go. `rests_until` in seconds of the caller's clock; `since_ms`, the end of its
-    last pause, by the store's; `outlet` while it is let out slowly after it."""
+    """One service as far as commands go. `rests_until` in seconds of the caller's clock, for all and for those that are
+    not urgent or high; `since_ms`, the end of its last pause, by the store's; `outlet` while it is let out slowly after
+    it."""
 
     places: Places
     is_paused: bool = False
     since_ms: int = 0
     rests_until: float = float("-inf")
+    others_rest_until: float = float("-inf")
     outlet: Limiter | None = None
+
+    def copied(self) -> "Desk":
+        return replace(self, places=replace(self.places), outlet=None if self.outlet is None else replace(self.outlet))
 
     def wait_s(self, now: float) -> float:
         """How long until it may have work again, as far as time alone decides."""
         held = 0.0 if self.outlet is None else self.outlet.wait_s(now)
-        return max(self.rests_until - now, held, 0.0)
+        return max(self.others_rest_until - now, self.rests_until - now, held, 0.0)
 
-    def may(self, priority: PriorityClass, now: float) -> bool:
-        if self.is_paused or now < self.rests_until or not self.places.has(high=is_high(priority)):
+    def may(self, *, high: bool, now: float) -> bool:
+        if self.is_paused or now < self.rests_until or (not high and now < self.others_rest_until):
             return False
-        return self.outlet is None or self.outlet.wait_s(now) <= 0
+        return self.places.has(high=high) and (self.outlet is None or self.outlet.wait_s(now) <= 0)
 
 
 @dataclass(slots=True)
 class Dispatch:
     """`places` of this server; `sizes` are those of the services. `since_ms`: when the server started, by the store's
-    clock: before it nothing could be done."""
+    clock: before it nothing could be done. After a pick, `is_behind`: there may be more that has no place yet; and
+    `drained`: services let out slowly of which nothing waits any more."""
 
     places: Places
     sizes: Mapping[str, int]
     since_ms: int = 0
     lanes: Lanes = field(default_factory=Lanes)
+    is_behind: bool = False
+    drained: frozenset[str] = frozenset()
     _desks: dict[str, Desk] = field(default_factory=dict)
 
     def desk(self, service: str) -> Desk:
@@ -61,19 +72,29 @@ class Dispatch:
     def has_room(self) -> bool:
         return self.places.has(high=True)
 
-    def take(self, service: str, priority: PriorityClass) -> None:
-        """A command begins; there need not be room for what a turn waits for."""
+    def copied(self) -> "Dispatch":
+        """The same places to be taken by themselves; the turns of the lanes are shared."""
+        desks = {name: desk.copied() for name, desk in self._desks.items()}
+        return replace(self, places=replace(self.places), _desks=desks)
+
+    def take(self, service: str, priority: PriorityClass, now: float) -> None:
+        """A command begins."""
+        desk = self.desk(service)
         self.places.take(high=is_high(priority))
-        self.desk(service).places.take(high=is_high(priority))
+        desk.places.take(high=is_high(priority))
+        if desk.outlet is not None:
+            desk.outlet.book(now)
 
     def give_back(self, service: str, priority: PriorityClass) -> None:
         self.places.give_back(high=is_high(priority))
         self.desk(service).places.give_back(high=is_high(priority))
 
-    def rest(self, service: str, until: float) -> None:
+    def rest(self, service: str, priority: PriorityClass, until: float) -> None:
         """The service has just refused: more of its commands would be refused too."""
         desk = self.desk(service)
-        desk.rests_until = max(desk.rests_until, until)
+        if is_high(priority):
+            desk.rests_until = max(desk.rests_until, until)
+        desk.others_rest_until = max(desk.others_rest_until, until)
 
     def pause(self, service: str) -> None:
         self.desk(service).is_paused = True
@@ -84,10 +105,6 @@ class Dispatch:
         if desk.is_paused:
             desk.is_paused, desk.since_ms = False, now_ms
         desk.outlet = None if rate is None else Limiter(1, 1 / rate)
-
-    def slow(self) -> frozenset[str]:
-        """Services that are let out slowly."""
-        return frozenset(name for name, desk in self._desks.items() if desk.outlet is not None)
 
     def wait_s(self, now: float) -> float:
         """How long until a service that has to wait may have work again; infinite where none has to."""
@@ -101,18 +118,26 @@ class Dispatch:
         picked: list[Item] = []
         for queue in queues:
             self._pull(queue, queues, heads, now)
+        self.drained = self._empty(heads, now)
         while heads and self.has_room:
             first = self.lanes.first(heads.values())
             self.lanes.serve(first.queue)
-            self.take(first.queue.service, first.queue.priority)
-            outlet = self.desk(first.queue.service).outlet
-            if outlet is not None:
-                outlet.book(now)
+            self.take(first.queue.service, first.queue.priority, now)
             picked.append(first.item)
             del heads[first.queue]
             self._pull(first.queue, queues, heads, now)
             heads = {queue: head for queue, head in heads.items() if self._may(queue, now)}
+        self.is_behind = any(not self._may(queue, now) for queue in queues)
         return picked
+
+    def _empty(self, heads: Mapping[Queue, Head[Item]], now: float) -> frozenset[str]:
+        """Services that are let out slowly, might have given work now, and had none."""
+        busy = {queue.service for queue in heads}
+        return frozenset(
+            name
+            for name, desk in self._desks.items()
+            if desk.outlet is not None and desk.may(high=False, now=now) and name not in busy
+        )
 
     def _pull(
         self,
@@ -128,4 +153,5 @@ class Dispatch:
                 return
 
     def _may(self, queue: Queue, now: float) -> bool:
-        return self.places.has(high=is_high(queue.priority)) and self.desk(queue.service).may(queue.priority, now)
+        high = is_high(queue.priority)
+        return self.places.has(high=high) and self.desk(queue.service).may(high=high, now=now)

@@ -25,7 +25,8 @@ from flowc.runtime.services.port import Adapter, AttemptRequest, Clock, Seen, Wa
 
 
 class Terms(Struct, frozen=True):
-    """Under what an attempt is made. `longest_wait_s`: for the rate limit; what would wait longer is held."""
+    """Under what an attempt is made. `longest_wait_s`: for the rate limit and a place; what would wait longer is
+    held."""
 
     deadline_at: float
     priority: PriorityClass
@@ -39,10 +40,9 @@ def for_writes(deadline_at: float, priority: PriorityClass) -> Terms:
 
 @dataclass(slots=True)
 class Gate:
-    """Whether an operator has paused the service, and how fast its jobs come out afterwards."""
+    """Whether an operator has paused the service."""
 
     is_paused: bool = False
-    outlet: Limiter | None = None
 
 
 @dataclass(slots=True)
@@ -102,10 +102,10 @@ class Backend:
             self.bulkhead.leave(ticket)
 
     async def _wait_for_place(self, ticket: Ticket, request: AttemptRequest, terms: Terms) -> None:
-        """Until the ticket is `in`, or no attempt could end in time any more."""
+        """Until the ticket is `in`, or no attempt could end in time any more; a write waits shortly."""
         moved = anyio.Event()
         ticket.wake = moved.set
-        with self.clock.timeout(spare_s(self.clock.now(), terms.deadline_at, request.timeout_s)):
+        with self.clock.timeout(self._longest_wait_s(request, terms)):
             await moved.wait()
 
     async def _wait_for_limits(self, request: AttemptRequest, terms: Terms) -> Held | None:

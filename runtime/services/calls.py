@@ -32,7 +32,6 @@ from flowc.runtime.services.port import Adapter, AttemptRequest, Call, Claim, Cl
 from flowc.runtime.types import Field, ListOf, Marked, Optional, Record, Type
 from flowc.runtime.values import pack
 
-PAUSED_AGAIN_S = 5.0
 RECOVERY_TIMEOUTS = 2  # what a write in doubt gets beyond its `within`, in timeouts: one to queue, one for its attempt
 
 
@@ -132,13 +131,8 @@ class Services:
     async def _job(self, attempt: "_WriteAttempt") -> CallResult | Later:
         """One attempt. It spends no retry credit: its waits grow to minutes, and others' retries must not fail it."""
         backend = attempt.backend
-        now = self._clock.now()
         if backend.gate.is_paused:
-            return Later(PAUSED_AGAIN_S + self._draw(), "the service is paused", in_doubt=attempt.in_doubt, paused=True)
-        if backend.gate.outlet is not None:
-            if (wait := backend.gate.outlet.wait_s(now)) > 0:
-                return Later(wait, "the service was paused, and takes up slowly", in_doubt=attempt.in_doubt)
-            backend.gate.outlet.book(now)
+            return Later(0.0, "the service is paused", in_doubt=attempt.in_doubt, paused=True)
         raw, progress = await attempt.make()
         match after_job_attempt(raw, attempt.operation, progress, self._draw()):
             case Settled(result):
@@ -149,14 +143,12 @@ class Services:
     # ------------------------------------------------------------------------------------------------------- pauses
 
     def pause(self, service: str) -> None:
-        """From now calls are refused, and jobs keep their place."""
+        """From now calls are refused; jobs are given back."""
         self._backends[service].gate.is_paused = True
 
-    def resume(self, service: str, jobs_per_s: float | None = None) -> None:
-        """Ends a pause; jobs come out at `jobs_per_s` until the next."""
-        gate = self._backends[service].gate
-        gate.is_paused = False
-        gate.outlet = None if jobs_per_s is None else Limiter(1, 1 / jobs_per_s)
+    def resume(self, service: str) -> None:
+        """Ends a pause."""
+        self._backends[service].gate.is_paused = False
 
     def open_breakers(self) -> tuple[str, ...]:
         """Services, and operations with a breaker of their own, to which nothing is sent just now."""

@@ -125,7 +125,8 @@ class Claim:
 @dataclass(frozen=True, slots=True)
 class Later:
     """A write that is to be claimed again after `wait_s`: a row with a due time. `attempts` left in this claim: to be
-    added, and the first of all sets the time from which `first_sent_s` counts. `paused`: its `within` stands still."""
+    added, and the first of all sets the time from which `first_sent_s` counts. `paused`: as soon as the service is
+    resumed."""
 
     wait_s: float
     why: str
@@ -162,6 +163,12 @@ class Caller(Protocol):
     async def read(self, call: Call) -> CallResult: ...
 
     async def write(self, call: Call, claim: Claim) -> CallResult | Later: ...
+
+    def pause(self, service: str) -> None:
+        """From now its calls are refused."""
+        ...
+
+    def resume(self, service: str) -> None: ...
 
 
 # ------------------------------------------------------------------------------------------------------- the clock

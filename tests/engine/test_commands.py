@@ -183,18 +183,6 @@ async def test_local_refusals_of_a_job_are_no_attempts(world: World) -> None:
     assert not any(claim.in_doubt for claim in claims if claim)
 
 
-async def test_while_a_service_is_paused_the_within_of_its_jobs_stands_still(world: World) -> None:
-    world.backends.script("pay", Later(7200, "paused", paused=True), Succeeded("x"))
-    async with world.serving() as server:
-        await server.say("later")
-        await server.settle()
-        await server.wait(7200)
-        assert "Later paid x." in await finish(server)
-    claim = world.backends.of("pay")[1].claim
-    assert claim is not None
-    assert claim.waited_s < 1
-
-
 async def test_after_the_end_a_job_runs_with_nothing_waiting_and_answers_its_own_incarnation(world: World) -> None:
     world.backends.script("pay", Later(60, "unavailable", attempts=1), Succeeded("x"))
     async with world.serving() as server:

@@ -83,6 +83,13 @@ class Backends:
     def __init__(self) -> None:
         self.asked: list[Asked] = []
         self.answers: dict[str, list[Answer]] = {}
+        self.paused: set[str] = set()
+
+    def pause(self, service: str) -> None:
+        self.paused.add(service)
+
+    def resume(self, service: str) -> None:
+        self.paused.discard(service)
 
     def hold(self, operation: str) -> Gate:
         gate = Gate()

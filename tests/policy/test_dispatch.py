@@ -94,10 +94,8 @@ def test_after_a_pause_a_service_comes_out_slowly_and_in_order() -> None:
     assert store.picked(dispatch, 10.25) == []
     assert dispatch.wait_s(10.25) == 0.25
     assert store.picked(dispatch, 10.5) == [("normal", 1)]
-    assert dispatch.slow() == {"orders"}
     dispatch.resume("orders", 0)
     assert store.picked(dispatch, 10.5) == [("normal", 2), ("normal", 3)]
-    assert dispatch.slow() == frozenset()
 
 
 def test_what_waited_through_a_pause_was_ready_at_its_end() -> None:
@@ -112,12 +110,50 @@ def test_what_waited_through_a_pause_was_ready_at_its_end() -> None:
 def test_a_service_that_refused_rests() -> None:
     store, dispatch = Store(), desk()
     store.put("normal", 2)
-    dispatch.rest("orders", 7.0)
-    dispatch.rest("orders", 6.0)
+    dispatch.rest("orders", "high", 7.0)
+    dispatch.rest("orders", "normal", 6.0)
     assert store.picked(dispatch, 6.5) == []
     assert dispatch.wait_s(6.5) == 0.5
     assert len(store.picked(dispatch, 7.0)) == 2
     assert dispatch.wait_s(7.0) == float("inf")
+
+
+def test_a_service_that_refused_others_takes_urgent_and_high() -> None:
+    store, dispatch = Store(), desk()
+    store.put("normal")
+    store.put("high")
+    dispatch.rest("orders", "low", 7.0)
+    assert store.picked(dispatch, 6.5) == [("high", 0)]
+
+
+def test_a_slow_start_ends_when_nothing_waits_any_more() -> None:
+    store, dispatch = Store(), desk()
+    dispatch.resume("orders", 0, rate=1)
+    store.put("normal", 2)
+    for now, drained in ((1.0, False), (1.5, False), (2.0, False), (2.5, False), (3.0, True)):
+        store.picked(dispatch, now)
+        assert (dispatch.drained == {"orders"}) is drained
+
+
+def test_who_is_behind_has_no_place_for_what_waits() -> None:
+    store, dispatch = Store(), desk()
+    store.put("normal", 9)
+    store.picked(dispatch)
+    assert dispatch.is_behind
+    dispatch.give_back("orders", "normal")
+    store.picked(dispatch)
+    dispatch.give_back("orders", "normal")
+    assert store.picked(dispatch) == []
+    assert not dispatch.is_behind
+
+
+def test_picking_twice_from_copies_takes_no_place() -> None:
+    store, dispatch = Store(), desk()
+    store.put("normal", 9)
+    dispatch.resume("orders", 0, rate=1)
+    first = dispatch.copied().pick(store.items(), 1.0)
+    assert dispatch.copied().pick(store.items(), 1.0) == first
+    assert dispatch.places.used == 0
 
 
 class Dispatching(RuleBasedStateMachine):

@@ -461,16 +461,6 @@ async def test_a_paused_service_takes_no_calls_and_jobs_keep_their_place() -> No
     assert kind(await job(it)) == "ok"
 
 
-async def test_after_a_pause_jobs_come_out_slowly_and_calls_at_once() -> None:
-    it = rig()
-    it.services.pause("orders")
-    it.services.resume("orders", jobs_per_s=2)
-    assert [kind(await job(it)) for _ in range(3)] == ["ok", "later", "later"]
-    assert kind(await it.read()) == "ok"
-    await anyio.sleep(0.5)
-    assert [kind(await job(it)) for _ in range(2)] == ["ok", "later"]
-
-
 # ---------------------------------------------------------------------------------------------------------- scripts
 
 
