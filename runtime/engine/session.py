@@ -81,6 +81,7 @@ class Session:
         self._chain: Chain | None = None
         self._task: asyncio.Task[None] | None = None
         self._woken = False
+        self._is_fresh = False  # the guess was looked up after what is in hand came
 
     @property
     def is_running(self) -> bool:
@@ -99,7 +100,7 @@ class Session:
             return attached
         answer = pending.answer()
         if self._is_free:
-            self._direct = pending
+            self._direct, self._is_fresh = pending, False
             self._start()
         else:
             self._around.start(self._store_behind(pending))
@@ -111,7 +112,7 @@ class Session:
         self.wake()
 
     def fire(self, timer: Pending) -> None:
-        self._timer = timer
+        self._timer, self._is_fresh = timer, False
         self.wake()
 
     def wake(self) -> None:
@@ -198,6 +199,7 @@ class Session:
     async def _look_up(self) -> None:
         loaded = (await self._around.store.load([Wanted(self.address)]))[0]
         self.stand = await self._performer.stand(loaded.row)
+        self._is_fresh = True
         self._inbox.learn(loaded.inbox, is_whole=True)
         numbers = {event.number for event in loaded.inbox}
         for pending in self._answers.queued():
@@ -259,19 +261,23 @@ class Session:
             is_free = self._inbox.is_empty and not stand.is_foreign(direct)
             if found == "take" and is_free and stand.row.recent.find(direct.hash) is None:
                 return direct
+            if not self._is_fresh and (found == "drop" or stand.is_foreign(direct)):
+                self.forget()  # another server may have moved it
+                return None
             self._direct = None
             await self._set_aside(stand, direct, is_moot=found == "drop")
             self._inbox.forget()
             return None
-        self._timer = None
-        if (
-            timer is None
-            or timer.body is None
-            or not self._inbox.is_empty
-            or timer.incarnation != stand.row.incarnation
-        ):
-            return None  # a message that was accepted goes first; it leaves the wait of the timer
-        return timer if verdict(stand.row, stand.position, timer.body) == "take" else None
+        if timer is None or timer.body is None:
+            return None
+        if timer.incarnation == stand.row.incarnation and verdict(stand.row, stand.position, timer.body) == "take":
+            self._timer = None
+            return timer if self._inbox.is_empty else None  # a message that was accepted goes first
+        if self._is_fresh:
+            self._timer = None
+        else:
+            self.forget()  # another server may have moved it
+        return None
 
     async def _set_aside(self, stand: Stand, direct: Pending, *, is_moot: bool) -> None:
         """An event that came directly and cannot be taken now."""

@@ -1,0 +1,274 @@
+"""A simulated world: servers over one store, backends, users and a clock, all from one seed.
+
+It runs in two parts. In the first everything may go wrong that its plan has; in the second nothing does any more, and
+everything has to come to its end: each message answered, each write settled, each conversation where somebody outside
+moves it next.
+"""
+
+import asyncio
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+from random import Random
+from typing import Final
+
+from flowc.runtime.services.port import LoopClock
+from flowc.runtime.simulate.backends import Ledger, SimulatedBackend
+from flowc.runtime.simulate.book import Book, Violation
+from flowc.runtime.simulate.channel import converse, listen
+from flowc.runtime.simulate.doubts import Doubts
+from flowc.runtime.simulate.game import Game
+from flowc.runtime.simulate.phrases import Phrases
+from flowc.runtime.simulate.plan import Faults, Plan
+from flowc.runtime.simulate.server import SimulatedServer
+from flowc.runtime.store.memory import MemoryStore
+from flowc.runtime.store.port import Store
+from flowc.runtime.store.recent import EventHash
+from flowc.runtime.store.rows import Address
+
+START_MS: Final = 1_790_000_000_000
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+LONGEST_S: Final = 26 * 3600.0  # until all is done after the last fault: a job is tried for 24 h
+SILENCES: Final = 12  # of the end that are waited for
+OVERDUE_MS: Final = 5_000  # a wake-up for what should have been done is repeated
+
+
+class StoreClock:
+    """The store's time: that of the loop, and what it jumped. Does not go back, as the port says."""
+
+    def __init__(self) -> None:
+        self.jumped_ms = 0
+        self._loop = asyncio.get_running_loop()
+        self._latest_ms = 0
+
+    def now_ms(self) -> int:
+        now_ms = START_MS + self.jumped_ms + int(self._loop.time() * 1000 + 1e-6)
+        self._latest_ms = max(self._latest_ms, now_ms)
+        return self._latest_ms
+
+
+@dataclass(slots=True)
+class World:
+    """Made inside of its loop. `trace` is the digest of everything that anybody outside could see."""
+
+    game: Game
+    plan: Plan
+    rng: Random
+    clock: StoreClock = field(default_factory=StoreClock)
+    servers: list[SimulatedServer | None] = field(default_factory=list)
+    faults: Faults = field(init=False)
+    book: Book = field(init=False)
+    doubts: Doubts = field(init=False)
+    phrases: Phrases = field(init=False)
+    ledger: Ledger = field(default_factory=Ledger)
+    backends: dict[str, SimulatedBackend] = field(default_factory=dict)
+    trace: "blake2b" = field(default_factory=lambda: blake2b(digest_size=16))
+    log: list[str] | None = None
+    _memory: MemoryStore | None = None
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _up: asyncio.Event = field(default_factory=asyncio.Event)
+    _started: int = 0
+    _is_over: bool = False
+
+    def __post_init__(self) -> None:
+        game, draw = self.game, self.rng.getrandbits
+        self.faults = Faults(self.plan, Random(draw(64)))
+        self.book = Book(game.loaded, game.operations)
+        self.book.changed = self._changed.set
+        self.doubts = Doubts(self.book)
+        self.phrases = Phrases(game.loaded, game.shapes, self.plan.poison)
+        self.ledger.seen = self._done
+        for name, service in game.program.services.items():
+            self.backends[name] = SimulatedBackend(service, game.shapes, Random(draw(64)), self.ledger, self.now)
+
+    def now(self) -> datetime:
+        return EPOCH + timedelta(milliseconds=self.clock.now_ms())
+
+    def note(self, *facts: object) -> None:
+        """What is seen from outside, in its order."""
+        line = f"{asyncio.get_running_loop().time():.6f} {' '.join(map(str, facts))}"
+        self.trace.update(line.encode())
+        if self.log is not None:
+            self.log.append(line)
+
+    def _done(self, effect: object) -> None:
+        self.note("done", effect)
+        self.book.done(effect)  # type: ignore[arg-type]  # an Effect
+
+    # -------------------------------------------------------------------------------------------------------- the store
+
+    async def open_store(self, server: SimulatedServer) -> Store:
+        if self._memory is None:
+            self._memory = MemoryStore(self.clock)
+        self.doubts.store = self._memory
+        return self._memory
+
+    async def close_store(self, server: SimulatedServer) -> None:
+        """The store in memory outlives its servers."""
+
+    def store_died(self, server: SimulatedServer) -> None:
+        """The store in memory outlives its servers."""
+
+    # ------------------------------------------------------------------------------------------------------ its servers
+
+    def came_up(self) -> None:
+        self._up.set()
+        self._changed.set()
+
+    async def up(self) -> SimulatedServer:
+        """A server that takes requests, as soon as there is one."""
+        while True:
+            alive = [server for server in self.servers if server is not None and server.engine is not None]
+            if alive:
+                return self.faults.rng.choice(alive) if len(alive) > 1 else alive[0]
+            self._up.clear()
+            await self._up.wait()
+
+    async def _keep_up(self, place: int) -> None:
+        """Starts a server, and another one when it is gone."""
+        while not self._is_over:
+            self._started += 1
+            server = self.servers[place] = SimulatedServer(self, self._started)
+            await server.live()
+            self.doubts.look_everywhere()
+            await asyncio.sleep(self.faults.rng.random() * (0.01 if self.faults.is_over else 40.0))
+
+    async def _stop_now_and_then(self) -> None:
+        while True:
+            await asyncio.sleep(30.0 if not self.faults.is_over else 1e9)
+            if self.faults.happens(self.faults.plan.stops):
+                server = await self.up()
+                server.stop()
+
+    # ---------------------------------------------------------------------------------------------------------- wake-ups
+
+    def jump(self, rng: Random) -> None:
+        """The machine's clock is set."""
+        self.clock.jumped_ms += rng.choice((-3_600_000, -5_000, 5_000, 600_000, 7_200_000))
+        self.note("jump", self.clock.jumped_ms)
+        self._changed.set()
+
+    async def _wake(self) -> None:
+        """Wakes the servers when something is due, as their sweepers do by themselves; exactly then, so that a time in
+        which nothing happens costs nothing."""
+        rung_ms = 0
+        while True:
+            self._changed.clear()
+            now_ms, due_ms = self.clock.now_ms(), self._next_ms(rung_ms)
+            if due_ms is not None and due_ms <= now_ms:
+                rung_ms = now_ms
+                self._ring()
+                continue
+            with LoopClock().timeout(float("inf") if due_ms is None else (due_ms - now_ms) / 1000):
+                await self._changed.wait()
+
+    def _next_ms(self, rung_ms: int) -> int | None:
+        """When something is due; what was due when it rang last is due again a little later."""
+        dues = [timer.due_ms for one in self.book.of.values() for timers in one.timers.values() for timer in timers]
+        dues += [command.wait_ms for command in self.book.commands.values() if command.result is None]
+        soon_ms = [rung_ms + OVERDUE_MS if any(one.inbox for one in self.book.of.values()) else None]
+        dues = [due if due > rung_ms else rung_ms + OVERDUE_MS for due in dues if due >= 0]
+        return min([*dues, *(each for each in soon_ms if each is not None)], default=None)
+
+    def _ring(self) -> None:
+        faults, loop = self.faults, asyncio.get_running_loop()
+        for server in self.servers:
+            if server is None or server.engine is None or faults.happens(faults.plan.bells):
+                continue
+            server.engine.sweep()
+            if faults.happens(faults.plan.bells):
+                loop.call_later(faults.rng.random() * 3, server.engine.sweep)
+
+    # ---------------------------------------------------------------------------------------------------------- the run
+
+    async def run(self) -> None:
+        """Raises Violation."""
+        broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.book.told = lambda: None if broken.done() else broken.set_result(None)
+        self.servers = [None] * self.plan.servers
+        background = [asyncio.ensure_future(self._keep_up(place)) for place in range(self.plan.servers)]
+        background += [asyncio.ensure_future(self._wake()), asyncio.ensure_future(self._stop_now_and_then())]
+        story = asyncio.ensure_future(self._story())
+        await asyncio.wait([story, broken, *background], return_when=asyncio.FIRST_COMPLETED)
+        errors = [task.exception() for task in (story, *background) if task.done() and not task.cancelled()]
+        if self.book.violations:
+            raise Violation(self.book.violations[0])
+        for error in errors:
+            if error is not None:
+                raise error
+
+    async def _story(self) -> None:
+        names = [f"c{number}" for number in range(self.plan.conversations)]
+        users = [asyncio.ensure_future(converse(self, name, Random(self.rng.getrandbits(64)))) for name in names]
+        streams = [asyncio.ensure_future(listen(self, name)) for name in names]
+        await self._within(LONGEST_S, asyncio.gather(*users), "a message is not answered")
+        self.faults.end()
+        self.note("calm")
+        await self._within(LONGEST_S, self._settled(), "something never ends")
+        await self._silence()
+        await self._within(LONGEST_S, self._settled(), "something never ends after a silence")
+        for stream in streams:
+            stream.cancel()
+        self.doubts.look_everywhere()
+        await self._heard(names)
+
+    async def _within(self, seconds: float, work: Awaitable[object], complaint: str) -> None:
+        with LoopClock().timeout(seconds) as scope:
+            await work
+        if scope.cancelled_caught:
+            raise self.book.broken(f"{complaint}: {self._open_ends()}")
+
+    async def _settled(self) -> None:
+        """Until nothing moves by itself but silence."""
+        while self._open_ends():  # noqa: ASYNC110  # a look at everything, which nothing announces
+            await asyncio.sleep(1.0)
+
+    def _open_ends(self) -> list[str]:
+        found = []
+        for one in self.book.of.values():
+            if one.is_erased:
+                continue
+            position = one.position
+            is_with_people = position is not None and position.expects == "people"
+            if any(not is_with_people or event.kind == "message" for event in one.inbox.values()):
+                found.append(f"{one.address} has {[event.kind for event in one.inbox.values()]} in its inbox")
+            if self.book.outstanding(one):
+                found.append(f"{one.address} waits for {sorted(self.book.outstanding(one))}")
+            if position is not None and not position.ended and position.expects in ("write", "reads"):
+                found.append(f"{one.address} expects {position.expects}")
+        if not any(server is not None and server.engine is not None for server in self.servers):
+            found.append("no server is up")
+        return found
+
+    async def _silence(self) -> None:
+        """Nobody says anything any more: timers end what they end."""
+        for _ in range(SILENCES):
+            dues = [due for one in self.book.of.values() for due in self._dues(one.timers.get(one.current, ()))]
+            if not dues:
+                return
+            await asyncio.sleep(max(0.0, (min(dues) - self.clock.now_ms()) / 1000) + 70.0)
+            late = [due for one in self.book.of.values() for due in self._dues(one.timers.get(one.current, ()))]
+            if any(due < self.clock.now_ms() - 69_000 for due in late):
+                raise self.book.broken(f"a timer is more than a minute late: {late}, now {self.clock.now_ms()}")
+
+    @staticmethod
+    def _dues(timers: tuple[object, ...]) -> list[int]:
+        return [timer.due_ms for timer in timers]  # type: ignore[attr-defined]  # SilenceTimers
+
+    async def _heard(self, names: list[str]) -> None:
+        """What the servers tell of the past is all that was said."""
+        server = await self.up()
+        for name in names:
+            assert server.engine is not None
+            if not self.book.kept(Address(name)).is_erased:
+                all_ = await server.engine.recorded(name)
+                self.book.streamed(Address(name), all_)
+                if len(all_) != len(self.book.kept(Address(name)).replies):
+                    raise self.book.broken(f"{name}: a reply is lost")
+            self.note(name, self.book.kept(Address(name)).replies)
+
+    def refused(self, name: EventHash) -> None:
+        """A client was told that its conversation is gone, which must be true."""
+        if not any(one.is_erased for one in self.book.of.values()):
+            raise self.book.broken(f"{name.hex()} is refused as if it was erased")
