@@ -6,6 +6,7 @@ from flowc.runtime.bundle import to_bytes
 from flowc.runtime.engine.secrets import Secrets, secrets_of
 from flowc.runtime.kernel import LoadedProgram, load
 from flowc.runtime.program import Event, Operation, Program
+from flowc.runtime.telemetry.metrics import Metrics
 from flowc.runtime.values import Shapes
 
 
@@ -21,6 +22,7 @@ class Game:
     events: tuple[Event, ...]
     operations: dict[tuple[str, str], Operation]
     shapes: Shapes
+    metrics: Metrics
 
 
 def game_of(name: str, program: Program) -> Game:
@@ -37,4 +39,5 @@ def game_of(name: str, program: Program) -> Game:
             for operation in service.operations.values()
         },
         Shapes(program.records, program.zone, program.currency),
+        Metrics(),
     )

@@ -105,17 +105,18 @@ class SimulatedServer:
             raise LookupError(f"nobody deployed {number}")
 
         return Surroundings(
-            store,
-            SimulatedCaller(self._services()),
-            world.phrases,
-            LoopClock(),
-            lambda: rng.getrandbits(SEED_BITS),
-            seal,
-            Holder(ServerId(f"server{self.number}"), LEASE_MS),
-            self._log,
-            current,
-            fetch,
-            {current.number: current},
+            store=store,
+            caller=SimulatedCaller(self._services()),
+            understanding=world.phrases,
+            time=LoopClock(),
+            seed=lambda: rng.getrandbits(SEED_BITS),
+            seal=seal,
+            holder=Holder(ServerId(f"server{self.number}"), LEASE_MS),
+            log=self._log,
+            metrics=game.metrics,
+            current=current,
+            fetch=fetch,
+            deployed={current.number: current},
         )
 
     def _services(self) -> Services:
