@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from random import Random, SystemRandom
+from random import Random
 from typing import Final, Literal
 
 import anyio
@@ -23,6 +23,7 @@ from flowc.runtime.engine.message import Accepted, Message, Sent, Turn, Whereabo
 from flowc.runtime.engine.opening import Given, surroundings_of
 from flowc.runtime.engine.pending import Pending, hash_of
 from flowc.runtime.engine.perform import Performer
+from flowc.runtime.engine.randomness import PooledRandom
 from flowc.runtime.engine.session import Session
 from flowc.runtime.engine.stored import (
     ExternalBody,
@@ -90,7 +91,7 @@ class Engine:
     ) -> AsyncIterator["Engine"]:
         """A running engine; what is not given is opened as `environment` says. Raises what that raises."""
         given = Given(
-            store, services, understanding, clock or LoopClock(), rng or SystemRandom(), log, metrics or Metrics()
+            store, services, understanding, clock or LoopClock(), rng or PooledRandom(), log, metrics or Metrics()
         )
         async with (
             surroundings_of(bundle, environment, given) as around,

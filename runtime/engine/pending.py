@@ -1,12 +1,12 @@
 """An event on its way into its conversation, in this process."""
 
 import asyncio
-from os import urandom
 from typing import assert_never
 
 from msgspec import Struct
 
 from flowc.runtime.engine.message import Turn
+from flowc.runtime.engine.randomness import random_bytes
 from flowc.runtime.engine.stored import (
     Body,
     DamagedBody,
@@ -110,7 +110,7 @@ def kind_of(body: Body) -> EventKind:
 def hash_of(scope: str, name: str | None) -> EventHash:
     """The hash of an id; of a fresh random one where the sender gave none (never of a text: a second "yes" is a new
     message)."""
-    return event_hash(scope, name) if name is not None else EventHash(urandom(8))
+    return event_hash(scope, name) if name is not None else EventHash(random_bytes(8))
 
 
 def incoming_of(address: Address, pending: Pending, body: Body, *, trying: bool) -> Incoming:
