@@ -18,6 +18,7 @@ from flowc.compiler.problems import Problems
 from flowc.compiler.project import Project
 from flowc.compiler.resolve import resolve
 from flowc.compiler.signatures import sign
+from flowc.compiler.translations import check_translations
 from flowc.compiler.unused import unused
 from flowc.dsl.diagnostic import Diagnostic, Severity
 from flowc.dsl.layout import Scan
@@ -90,10 +91,17 @@ def _checked(project: Project, problems: Problems) -> Model | None:
     graphs = problems.attempt(lambda: build_graphs(model), _first(project)) if model is not None else None
     if model is None or graphs is None:
         return None
+    problems.attempt(partial(_translated, project, model, problems), _first(project))
     for rule in RULES:
         found = problems.attempt(partial(_found_by, rule, model, graphs), _first(project))
         problems.rules.extend(found or ())
     return model
+
+
+def _translated(project: Project, model: Model, problems: Problems) -> None:
+    checked = check_translations(project, model.files)
+    problems.sources.update(checked.sources)
+    problems.found.extend(checked.diagnostics)
 
 
 def _found_by(rule: "Rule", model: Model, graphs: Mapping[str, "FlowGraph"]) -> tuple[Diagnostic, ...]:

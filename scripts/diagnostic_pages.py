@@ -14,7 +14,7 @@ from flowc.dsl.diagnostic import Code
 ROOT = Path(__file__).parent.parent
 PAGES = ROOT / "docs" / "diagnostics"
 FOLDERS = ROOT / "tests" / "diagnostics"
-FENCES = {".flow": "flow", ".chat": "chat", ".toml": "toml"}
+FENCES = {".flow": "flow", ".chat": "chat", ".toml": "toml", ".po": "po"}
 
 
 def main(*, check: bool) -> int:
