@@ -33,7 +33,7 @@ Evaluate = Callable[["Env"], Value]
 _FIELDS_OF_USER: Final = ("id", "name", "locale", "channel")
 _NOBODY: Final = User("")
 _NO_MESSAGE: Final = Message()
-_BEFORE_ALL: Final = datetime.min.replace(tzinfo=UTC)
+_NO_TIME: Final = datetime.min.replace(tzinfo=UTC)
 
 
 class Env(Struct, eq=False):
@@ -43,13 +43,13 @@ class Env(Struct, eq=False):
     now: datetime
     zone: ZoneInfo
     currency: str | None
-    started: datetime = _BEFORE_ALL
-    conversation: str = ""
-    user: User = _NOBODY
-    message: Message = _NO_MESSAGE
-    variables: Mapping[str, Value] = {}
-    locals: Mapping[str, Value] = {}
-    loops: int = 0
+    started: datetime
+    conversation: str
+    user: User
+    message: Message
+    variables: Mapping[str, Value]
+    locals: Mapping[str, Value]
+    loops: int
 
     @property
     def locale(self) -> str:
@@ -70,6 +70,11 @@ class Env(Struct, eq=False):
 
     def conversation_record(self) -> Mapping[str, Value]:
         return {"id": self.conversation, "started": self.started}
+
+
+def outside(locals: Mapping[str, Value], zone: ZoneInfo, currency: str | None) -> Env:
+    """What an expression may read that belongs to no conversation."""
+    return Env(_NO_TIME, zone, currency, _NO_TIME, "", _NOBODY, _NO_MESSAGE, {}, locals, 0)
 
 
 RenderLoader = Callable[[Template], Callable[[Env], str]]

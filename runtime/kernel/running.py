@@ -29,7 +29,7 @@ from flowc.runtime.kernel.events import (
 )
 from flowc.runtime.kernel.fault import Fault
 from flowc.runtime.kernel.loaded import STOP, SWITCH, LoadedArm, LoadedFlow, LoadedPriority, LoadedProgram
-from flowc.runtime.kernel.position import Expects, Job, Pending, Position, Progress, Said
+from flowc.runtime.kernel.position import Expects, Job, Message, Pending, Position, Progress, Said
 from flowc.runtime.program import PriorityClass
 from flowc.runtime.values import Value
 
@@ -75,7 +75,7 @@ class LiveFrame(Struct, eq=False):
 _NO_FRAME: Final = cast("LiveFrame", None)  # before the first and after the last; nobody asks for it then
 
 
-class Running(Env, kw_only=True, eq=False):
+class Running(Env, eq=False):
     """A turn, and so what its expressions read. `pc` is where to go on after SWITCH, `grown` whether the state may be
     larger than it was, `speaker` the run whose words are said.
 
@@ -317,8 +317,9 @@ def begun(loaded: LoadedProgram, moment: Moment, conversation: str, user: User) 
     """The first turn of a conversation."""
     program = loaded.program
     zone = zone_of(user.zone, program.zone)
+    now, nothing_said = moment.now, Message()
     return Running(
-        moment.now, zone, program.currency, moment.now, conversation, user, loaded=loaded, moment=moment, position=None
+        now, zone, program.currency, now, conversation, user, nothing_said, {}, {}, 0, loaded, moment, position=None
     )
 
 
@@ -344,6 +345,7 @@ def thawed(loaded: LoadedProgram, position: Position, moment: Moment) -> Running
             frame.key,
         )
         frames.append(live)
+    # By place as far as can be: with more than 30 places and twice the names, Python calls by a dictionary.
     return Running(
         moment.now,
         zone_of(position.user.zone, loaded.program.zone),
@@ -352,19 +354,22 @@ def thawed(loaded: LoadedProgram, position: Position, moment: Moment) -> Running
         position.conversation,
         position.user,
         position.message,
-        loaded=loaded,
-        moment=moment,
-        position=position,
-        runs=runs,
-        frames=frames,
-        top=frames[-1] if frames else _NO_FRAME,
-        deferred=list(position.deferred),
-        heard=position.heard,
-        silenced=position.silenced,
-        serial=position.serial,
-        pending=position.pending,
-        outcome=position.outcome,
-        expects=position.expects,
+        {},
+        {},
+        0,
+        loaded,
+        moment,
+        position,
+        runs,
+        frames,
+        frames[-1] if frames else _NO_FRAME,
+        list(position.deferred),
+        position.heard,
+        position.silenced,
+        position.serial,
+        position.pending,
+        position.outcome,
+        position.expects,
     )
 
 

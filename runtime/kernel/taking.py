@@ -4,8 +4,10 @@ The nearest scope wins: the arms of the statement, then the `anywhere` of its fl
 of the statement runs in its frame; an arm of `anywhere` on top of the wait.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
+
+from msgspec import Struct
 
 from flowc.runtime.kernel.asking import answer_of, not_answered, plain_answer, slot_of_wait
 from flowc.runtime.kernel.checks import failed_check, passing
@@ -24,7 +26,7 @@ from flowc.runtime.kernel.loaded import (
     UserWait,
 )
 from flowc.runtime.kernel.position import Message, Said
-from flowc.runtime.kernel.running import LiveRun, Running
+from flowc.runtime.kernel.running import LiveFrame, LiveRun, Running
 from flowc.runtime.kernel.words import words_for
 from flowc.runtime.values import Value
 
@@ -46,7 +48,7 @@ def user_wait(running: Running) -> UserWait:
 
 def take(running: Running, event: MessageReceived) -> int:
     """Where the flow goes on with a message."""
-    taken = _Message(running, event, first=False).take()
+    taken = _message(running, event, first=False).take()
     return taken if taken is not None else _not_understood(running, event)
 
 
@@ -65,7 +67,7 @@ def first(running: Running) -> int:
         if unsaid is not None:
             unsaid(running)
         return take_event(running, pending.event)
-    taken = _Message(running, pending.event, first=True).take()
+    taken = _message(running, pending.event, first=True).take()
     if taken is not None:
         return taken
     if unsaid is not None:
@@ -93,25 +95,19 @@ def _keep_said(running: Running, run: LiveRun, event: MessageReceived, heard: Ma
         running.grown = True
 
 
-class _Message:
+class _Message(Struct, eq=False):
     """One message at one wait."""
 
-    __slots__ = ("event", "first", "found", "frame", "intents", "run", "running", "slot", "values", "wait")
-
-    def __init__(self, running: Running, event: MessageReceived, *, first: bool) -> None:
-        self.running = running
-        self.event = event
-        self.first = first
-        self.wait = user_wait(running)
-        self.frame = running.top
-        self.run = self.frame.run
-        self.slot = slot_of_wait(self.wait, self.frame.wait) if isinstance(self.wait, AskWait) else None
-        found = event.understood.found
-        asked = self.slot.name if self.slot is not None else None
-        self.found = heard_values(self.run.flow, found, asked, running.loaded.shapes) if found else {}
-        self.values = passing(running, self.run, self.found) if self.found else {}
-        least = running.confidence(self.run)
-        self.intents = [ranked for ranked in event.understood.intents if ranked.confidence >= least]
+    running: Running
+    event: MessageReceived
+    first: bool
+    wait: UserWait
+    slot: LoadedSlot | None
+    frame: LiveFrame
+    run: LiveRun
+    found: dict[str, Value]
+    values: dict[str, Value]
+    intents: Sequence[RankedIntent]
 
     def take(self) -> int | None:
         """Changes come before answers and intents; a value that fits the slot asked wins over an intent, but for
@@ -243,9 +239,24 @@ class _Message:
         return answer_of(self.running, slot, heard, self.event.text)
 
 
+def _message(running: Running, event: MessageReceived, *, first: bool) -> _Message:
+    frame, wait = running.top, user_wait(running)
+    run = frame.run
+    slot = slot_of_wait(wait, frame.wait) if isinstance(wait, AskWait) else None
+    found = event.understood.found
+    asked = slot.name if slot is not None else None
+    heard = heard_values(run.flow, found, asked, running.loaded.shapes) if found else {}
+    values = passing(running, run, heard) if heard else {}
+    intents: Sequence[RankedIntent] = event.understood.intents
+    if intents:
+        least = running.confidence(run)
+        intents = [ranked for ranked in intents if ranked.confidence >= least]
+    return _Message(running, event, first, wait, slot, frame, run, heard, values, intents)
+
+
 def _not_understood(running: Running, event: MessageReceived) -> int:
     """Asks again while there are tries; then `else`."""
-    message = _Message(running, event, first=False)
+    message = _message(running, event, first=False)
     message.fill()
     match message.wait:
         case AskWait() as wait if message.slot is not None:

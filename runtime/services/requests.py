@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from flowc.runtime.kernel.evaluate import Env, Evaluate
+from flowc.runtime.kernel.evaluate import Env, Evaluate, outside
 from flowc.runtime.kernel.texts import expression_of
 from flowc.runtime.program import HttpRequest, Key, Operation
 from flowc.runtime.services.settings import ServiceSettings
@@ -90,7 +90,7 @@ class RequestPlan:
         return msgspec.json.encode(whole) if whole or self.body is not None else None
 
     def _env(self, arguments: Mapping[str, Value]) -> Env:
-        return Env(_NO_TIME, self.zone, self.currency, locals=arguments)
+        return outside(arguments, self.zone, self.currency)
 
 
 def plan(operation: Operation, settings: ServiceSettings, shapes: Shapes) -> RequestPlan:
