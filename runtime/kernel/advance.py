@@ -99,7 +99,8 @@ def _taken(running: Running, position: Position, event: Event) -> int | None:
 
 
 def _hear(running: Running, event: MessageReceived) -> None:
-    running.set_user(event.user)
+    if event.user is not running.user:
+        running.set_user(event.user)
     running.message = Message(event.text)
     running.heard = event.moment.now
     running.silenced = ()

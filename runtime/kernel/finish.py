@@ -9,7 +9,7 @@ from flowc.runtime.kernel.calling import kept_variables
 from flowc.runtime.kernel.events import Timer
 from flowc.runtime.kernel.fault import Fault
 from flowc.runtime.kernel.position import Frame, Pending, Position, Progress, Run
-from flowc.runtime.kernel.running import LiveFrame, LiveRun, Running
+from flowc.runtime.kernel.running import LiveRun, Running
 from flowc.runtime.kernel.taking import silences
 from flowc.runtime.values import Value, encode
 
@@ -73,9 +73,9 @@ def unchanged(running: Running, position: Position) -> Step:
 def timers(running: Running, position: Position) -> tuple[Timer, ...]:
     """Every silence arm in reach that has not run in this silence; for one time the nearest."""
     begin, generation = position.heard or position.since, position.generation
-    frame = running.top
-    if not running.silenced and frame.run.is_alone:
-        due = frame.run.flow.silences[frame.wait]  # as mostly: known since the program was loaded
+    frame, run = running.top, running.top.run
+    if not running.silenced and run.caller is None and run.job is None:
+        due = run.flow.silences[frame.wait]  # as mostly: known since the program was loaded
         return tuple([Timer(generation, after_ms, begin + after) for after_ms, after in due])
     left = sorted(_silences_left(running))
     return tuple([Timer(generation, after_ms, begin + after_ms * MILLISECOND) for after_ms in left])
@@ -91,8 +91,20 @@ def _silences_left(running: Running) -> Iterable[int]:
 def _freeze(running: Running, *, stored: bool) -> Position:
     before = running.position
     frames = []
-    for frame in running.frames:
-        frames.append(_frame(frame))  # noqa: PERF401  # for one item, as mostly, a comprehension takes twice the time
+    for each in running.frames:
+        frame = Frame(
+            each.run.serial,
+            each.state,
+            each.wait,
+            each.arm,
+            each.back,
+            each.resumed,
+            each.offered,
+            each.locals,
+            each.failures,
+            each.key,
+        )
+        frames.append(frame)
     runs = []
     for run in running.runs.values():
         variables = _stored(running, run) if stored else run.variables
@@ -111,7 +123,7 @@ def _freeze(running: Running, *, stored: bool) -> Position:
         silenced=running.silenced,
         generation=(before.generation if before is not None else 0) + (1 if stored else 0),
         serial=running.serial,
-        turn=_progress(running, stored=stored),
+        turn=_BETWEEN_TURNS if stored and not running.continues else _progress(running, stored=stored),
         pending=None if running.pending is None else _pending(running, running.pending),
         priority=running.priority(),
         outcome=running.outcome,
@@ -129,21 +141,6 @@ def _since(running: Running, *, stored: bool) -> datetime:
         return running.moment.now  # as after most turns: the names need not be made
     waits = tuple([f"{frame.run.flow.name}/{frame.wait}" for frame in frames])
     return before.since if before.waits == waits else running.moment.now
-
-
-def _frame(frame: LiveFrame) -> Frame:
-    return Frame(
-        frame.run.serial,
-        frame.state,
-        frame.wait,
-        frame.arm,
-        frame.back,
-        frame.resumed,
-        frame.offered,
-        frame.locals,
-        frame.failures,
-        frame.key,
-    )
 
 
 def _stored(running: Running, run: LiveRun) -> dict[str, Value]:
@@ -165,7 +162,7 @@ def _progress(running: Running, *, stored: bool) -> Progress:
     if not stored:
         commands = running.commands_before + len(running.commands)
         return Progress(running.spoke, running.drawn, running.steps, commands, reading=True)
-    return Progress(steps=running.steps) if running.continues else _BETWEEN_TURNS
+    return Progress(steps=running.steps)
 
 
 def _pending(running: Running, pending: Pending) -> Pending:

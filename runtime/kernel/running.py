@@ -51,11 +51,6 @@ class LiveRun(Struct, eq=False):
     said: Said = _NOTHING_SAID
     tries: dict[str, int] = {}
 
-    @property
-    def is_alone(self) -> bool:
-        """Whether no other run's `anywhere` is in reach."""
-        return self.caller is None and self.job is None
-
 
 class LiveFrame(Struct, eq=False):
     """A `Frame` that may change."""
@@ -289,7 +284,7 @@ class Running(Env, eq=False):
             return "normal"
         top, flow = self.top, self.top.run.flow
         has_rule = flow.priorities or top.state in flow.state_priorities
-        if not has_rule and len(self.frames) == 1 and top.run.is_alone:
+        if not has_rule and len(self.frames) == 1 and top.run.caller is None and top.run.job is None:
             return "normal"  # as mostly
         for run in self.callers(top.run):
             height = self.base(run)
@@ -307,6 +302,8 @@ class Running(Env, eq=False):
 
     def confidence(self, run: LiveRun) -> float:
         """The confidence below which an intent is not understood."""
+        if run.flow.confidence is not None:
+            return run.flow.confidence
         for caller in self.callers(run):
             if caller.flow.confidence is not None:
                 return caller.flow.confidence

@@ -130,7 +130,8 @@ class _Message(Struct, eq=False):
             given = any(name in self.values and variables.get(name, _ABSENT) != self.values[name] for name in slots)
             if given and (arm.when is None or self._holds(arm.when, self.run, self.values)):
                 self._set(self.run, self.values)
-                return self._begin(arm, None)
+                self._understood(None)
+                return begin_arm(self.running, arm, {})
         return None
 
     def _as_answer(self) -> int | None:
@@ -164,18 +165,22 @@ class _Message(Struct, eq=False):
         return to
 
     def _as_intent(self) -> int | None:
+        running = self.running
         for ranked in self.intents:
-            for run, arms, inside in scopes(self.running, self.wait):
+            for run, arms, inside in scopes(running, self.wait):
                 for arm in arms.intents.get(ranked.name, ()):
                     sets = self._sets_of_intent(run, ranked.name)
-                    is_free = inside or not self.running.is_running(run, arm)
+                    is_free = inside or not running.is_running(run, arm)
                     if is_free and (arm.when is None or self._holds(arm.when, run, sets, ranked)):
                         self._set(run, sets)
-                        return self._begin(arm, ranked) if inside else self._interrupt(run, arm, ranked)
+                        self._understood(ranked)
+                        return begin_arm(running, arm, {}) if inside else running.interrupt(run, arm, {})
         return None
 
     def _sets_of_intent(self, run: LiveRun, intent: str) -> dict[str, Value]:
         """An intent also changes the slots that its examples name."""
+        if not self.event.understood.found:
+            return {}
         changed = run.flow.intent_slots.get(intent, frozenset())
         if run is self.run:
             asked = self.wait.names if isinstance(self.wait, AskWait) else frozenset()
@@ -206,20 +211,13 @@ class _Message(Struct, eq=False):
 
     def _set(self, run: LiveRun, sets: Mapping[str, Value]) -> None:
         """The message is taken by `run`: sets what it sets, and keeps what was said."""
-        run.variables.update(sets)
+        if sets:
+            run.variables.update(sets)
         _keep_said(self.running, run, self.event, self.found if run is self.run else {})
 
     def _understood(self, ranked: RankedIntent | None) -> None:
         self._read_as(ranked)
         self.frame.resumed = 0
-
-    def _begin(self, arm: LoadedArm, ranked: RankedIntent | None) -> int:
-        self._understood(ranked)
-        return begin_arm(self.running, arm, {})
-
-    def _interrupt(self, run: LiveRun, arm: LoadedArm, ranked: RankedIntent) -> int:
-        self._understood(ranked)
-        return self.running.interrupt(run, arm, {})
 
     def fill(self) -> None:
         """Nobody takes the message: still it fills what is empty, but for the slot that was asked and not answered."""
@@ -250,7 +248,8 @@ def _message(running: Running, event: MessageReceived, *, first: bool) -> _Messa
     intents: Sequence[RankedIntent] = event.understood.intents
     if intents:
         least = running.confidence(run)
-        intents = [ranked for ranked in intents if ranked.confidence >= least]
+        if intents[-1].confidence < least:  # the least sure is the last
+            intents = [ranked for ranked in intents if ranked.confidence >= least]
     return _Message(running, event, first, wait, slot, frame, run, heard, values, intents)
 
 
