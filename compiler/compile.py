@@ -12,6 +12,7 @@ from flowc.compiler.assemble import Passes, assemble
 from flowc.compiler.check_flows import check_flows
 from flowc.compiler.collector import collector_paused
 from flowc.compiler.declare import declare, target_of, uses_of
+from flowc.compiler.housekeeping import not_formatted
 from flowc.compiler.lost import lost_words
 from flowc.compiler.model import Model
 from flowc.compiler.problems import Problems
@@ -63,9 +64,9 @@ def compile_project(project: Project) -> Outcome:
 
 @collector_paused()
 def check_project(project: Project) -> Outcome:
-    """All findings, without a program."""
+    """All findings, without a program; files that are not in their canonical form too."""
     problems = Problems()
-    return _outcome(project, _checked(project, problems), problems)
+    return _outcome(project, _checked(project, problems, form=True), problems)
 
 
 def model_of(project: Project) -> Model:
@@ -82,7 +83,7 @@ def _first(project: Project) -> SourceFile:
     return next(iter(project.sources.values()), SourceFile("flowc.toml", ""))
 
 
-def _checked(project: Project, problems: Problems) -> Model | None:
+def _checked(project: Project, problems: Problems, *, form: bool = False) -> Model | None:
     from flowc.compiler.graph import build_graphs  # networkx takes a while to load
     from flowc.compiler.rules import RULES
 
@@ -93,8 +94,13 @@ def _checked(project: Project, problems: Problems) -> Model | None:
         return None
     problems.attempt(partial(_translated, project, model, problems), _first(project))
     for rule in RULES:
-        found = problems.attempt(partial(_found_by, rule, model, graphs), _first(project))
-        problems.rules.extend(found or ())
+        broken = problems.attempt(partial(_found_by, rule, model, graphs), _first(project))
+        problems.rules.extend(broken or ())
+    if form:
+        found = (*problems.found, *problems.rules)
+        mistaken = frozenset(each.span.path for each in found if each.level is Severity.ERROR)
+        unformatted = problems.attempt(lambda: tuple(not_formatted(parsed, mistaken)), _first(project))
+        problems.found.extend(unformatted or ())
     return model
 
 

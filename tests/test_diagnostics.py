@@ -12,7 +12,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from flowc.compiler.chats import script_chats
 from flowc.compiler.codes import all_codes
-from flowc.compiler.compile import Outcome, compile_project
+from flowc.compiler.compile import Outcome, check_project, compile_project
 from flowc.compiler.project import Project
 from flowc.dsl.diagnostic import INTERNAL_ERROR, sort
 from flowc.dsl.edits import apply_edits
@@ -56,14 +56,15 @@ each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.path.na
 def checked(case: Case, which: str) -> Outcome:
     """What is found in the flows, and in the chats where the flows are sound."""
     texts = case.texts(which)
-    outcome = compile_project(Project.of_texts(texts))
+    outcome = check_project(Project.of_texts(texts))
     chats = {path: SourceFile(path, text) for path, text in texts.items() if path.endswith(".chat")}
-    if outcome.program is None or not chats:
+    program = compile_project(Project.of_texts(texts)).program if chats else None
+    if program is None:
         return outcome
     found = [*outcome.diagnostics]
     for source in chats.values():
         parsed = parse_chat(source)
-        found.extend((*parsed.diagnostics, *script_chats(parsed.file, outcome.program)[1]))
+        found.extend((*parsed.diagnostics, *script_chats(parsed.file, program)[1]))
     return replace(outcome, diagnostics=sort(found), sources={**outcome.sources, **chats})
 
 
