@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from flowc.runtime.channels.tokens import Token
     from flowc.runtime.environment import Environment
     from flowc.runtime.services.settings import ServiceSettings as Service
+    from flowc.runtime.telemetry.exporting import TracingSettings
     from flowc.runtime.understanding.open import ClassifierSettings
 
-__all__ = ["environment_of", "settings_of", "tokens_of"]
+__all__ = ["environment_of", "settings_of", "tokens_of", "tracing_of"]
 
 
 def settings_of(project: "Project", name: str) -> "Settings":
@@ -87,6 +88,20 @@ def tokens_of(settings: "Settings", folder: Path) -> tuple["Token", ...]:
         Token(name, hashed(secret(table.token, f"token `{name}`", folder)), table.role)
         for name, table in settings.tokens.items()
     )
+
+
+def tracing_of(settings: "Settings", folder: Path) -> "TracingSettings | None":
+    """Where traces go."""
+    from flowc.runtime.telemetry.exporting import TracingSettings
+
+    table = settings.tracing
+    if table is None:
+        return None
+    headers = {
+        key: value if isinstance(value, str) else secret(value, f"header `{key}` of tracing", folder)
+        for key, value in table.headers.items()
+    }
+    return TracingSettings(table.endpoint, headers, table.share, table.service)
 
 
 def secret(place: "Secret", what: str, folder: Path) -> str:

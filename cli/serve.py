@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flowc.cli.environments import environment_of, settings_of, tokens_of
+from flowc.cli.environments import environment_of, settings_of, tokens_of, tracing_of
 from flowc.cli.options import Color, ColorOption, EnvOption, ProjectOption, QuietOption
 from flowc.cli.programs import compiled
 from flowc.cli.projects import project_here
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from flowc.runtime.channels.tokens import Token
     from flowc.runtime.environment import Environment
     from flowc.runtime.program import Program
+    from flowc.runtime.telemetry import Log
+    from flowc.runtime.telemetry.exporting import TracingSettings
+    from flowc.runtime.telemetry.tracing import Tracing
 
 __all__ = ["serve"]
 
@@ -48,7 +51,7 @@ def serve(
     listening = bound_socket(
         host or settings.host or "127.0.0.1", port if port is not None else settings.port or 8080, tokens
     )
-    run(program, environment, tokens, listening, terminal)
+    run(program, environment, tokens, tracing_of(settings, environment.folder), listening, terminal)
 
 
 def bound_socket(host: str, port: int, tokens: tuple["Token", ...]) -> "socket.socket":
@@ -87,6 +90,7 @@ def run(
     program: "Program",
     environment: "Environment",
     tokens: tuple["Token", ...],
+    traced: "TracingSettings | None",
     listening: "socket.socket",
     terminal: Terminal,
 ) -> None:
@@ -106,6 +110,7 @@ def run(
     from flowc.runtime.engine.collector import spare_turns
     from flowc.runtime.engine.opening import file_of
     from flowc.runtime.telemetry import log_to
+    from flowc.runtime.telemetry.exporting import tracing_to
 
     host, port = listening.getsockname()[:2]
     where = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
@@ -117,7 +122,11 @@ def run(
 
     async def main() -> None:
         log = log_to(sys.stderr, json=not sys.stderr.isatty(), least="warning" if terminal.quiet else "info")
-        async with Engine.open(program, environment, log=log) as engine:
+        with tracing_to(traced, program.bot, log) as tracing:
+            await opened(log, tracing)
+
+    async def opened(log: "Log", tracing: "Tracing | None") -> None:
+        async with Engine.open(program, environment, log=log, tracing=tracing) as engine:
             closing = asyncio.Event()
             app = http_app(engine, program, Tokens(tokens, hashed(drawn)), closing)
             spare_turns()

@@ -90,11 +90,21 @@ class Token(Table):
     role: Literal["channel", "reader", "operator", "admin"] = "channel"
 
 
+class Tracing(Table):
+    """Where traces are sent (OTLP over HTTP), and which share of them."""
+
+    endpoint: str
+    headers: dict[str, Secret | str] = {}
+    share: Annotated[float, Field(ge=0, le=1)] = 1.0
+    service: str | None = None
+
+
 class Environment(Table):
     store: str = "sqlite:///.flowc/dev.db"
     require_signed: bool = False
     services: dict[str, ServiceSettings] = {}
     tokens: dict[str, Token] = {}
+    tracing: Tracing | None = None
     host: str | None = None
     port: int | None = None
 
@@ -115,7 +125,18 @@ class Settings(Table):
     check: Check = Check()
 
 
-TABLES: Final = (Bot, Understanding, HttpUnderstanding, ServiceSettings, Token, Environment, Check, Settings, Secret)
+TABLES: Final = (
+    Bot,
+    Understanding,
+    HttpUnderstanding,
+    ServiceSettings,
+    Token,
+    Tracing,
+    Environment,
+    Check,
+    Settings,
+    Secret,
+)
 SENTENCES: Final = {
     "missing": "is missing",
     "string_type": "has to be text",

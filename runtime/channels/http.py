@@ -17,9 +17,11 @@ from typing import Final
 import msgspec
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from flowc.runtime import Engine
 from flowc.runtime.channels.bodies import reply_json, turn_json, whereabouts_json
@@ -40,6 +42,7 @@ from flowc.runtime.kernel.events import User
 from flowc.runtime.operations import OPERATIONS
 from flowc.runtime.program import Program
 from flowc.runtime.telemetry.exposition import CONTENT_TYPE, Exposition
+from flowc.runtime.telemetry.tracing import Tracing
 from flowc.runtime.values import Shapes
 
 __all__ = ["http_app"]
@@ -84,8 +87,20 @@ def http_app(engine: Engine, program: Program, tokens: Tokens, closing: asyncio.
             Route("/readyz", face.ready, methods=["GET"]),
             Route("/metrics", face.serving(face.metrics, "reader"), methods=["GET"]),
         ],
+        middleware=[] if engine.tracing is None else [Middleware(Traced)],
         exception_handlers={404: no_route, 405: wrong_method, 500: mistake},
     )
+
+
+class Traced:
+    """Requests go on with the traces that they name."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with Tracing.continued({name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}):
+            await self._app(scope, receive, send)
 
 
 class Face:

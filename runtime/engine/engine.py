@@ -48,6 +48,7 @@ from flowc.runtime.store.port import ALL_SHARDS, Store
 from flowc.runtime.store.rows import Address, Loaded, Unit, Wanted
 from flowc.runtime.telemetry import Log, silent
 from flowc.runtime.telemetry.metrics import Metrics
+from flowc.runtime.telemetry.tracing import Tracing
 from flowc.runtime.values import Malformed as MalformedValue
 from flowc.runtime.values import Shapes, Value, decode, from_json
 
@@ -67,6 +68,7 @@ class Engine:
         self._performer = Performer(around)
         self._counts = Counts(around.metrics)
         self._standing = Standing(around)
+        self._kind_of_session = _kind_of_session(around)
         self._sessions: OrderedDict[Address, Session] = OrderedDict()
         self._commands = Commands(around, self._session, self._look_for_commands)
         self._sweeper = Sweeper(around, self._commands, self._session)
@@ -86,12 +88,20 @@ class Engine:
         rng: Random | None = None,
         log: Log = silent,
         metrics: Metrics | None = None,
+        tracing: Tracing | None = None,
         sweep_every_s: float = EVERY_S,
         drain_s: float = DRAIN_S,
     ) -> AsyncIterator["Engine"]:
         """A running engine; what is not given is opened as `environment` says. Raises what that raises."""
         given = Given(
-            store, services, understanding, clock or LoopClock(), rng or PooledRandom(), log, metrics or Metrics()
+            store,
+            services,
+            understanding,
+            clock or LoopClock(),
+            rng or PooledRandom(),
+            log,
+            metrics or Metrics(),
+            tracing,
         )
         async with (
             surroundings_of(bundle, environment, given) as around,
@@ -119,6 +129,11 @@ class Engine:
         """Nothing is under way."""
         is_idle = not any(session.is_running for session in self._sessions.values())
         return is_idle and not self._commands.is_busy and self._sweeper.is_waiting
+
+    @property
+    def tracing(self) -> Tracing | None:
+        """Traces, where somebody wants them."""
+        return self._around.tracing
 
     def refused(self, refusal: Refusal) -> None:
         """Counts and logs what a channel was refused; never its text."""
@@ -303,7 +318,7 @@ class Engine:
     def _session(self, address: Address) -> Session:
         session = self._sessions.get(address)
         if session is None:
-            session = self._sessions[address] = Session(
+            session = self._sessions[address] = self._kind_of_session(
                 address, self._around, self._performer, self._counts, self._begin
             )
             if len(self._sessions) > MOST_SESSIONS:
@@ -358,6 +373,14 @@ class Engine:
         if template is None:
             return None
         return "".join(part.text for part in template.parts if isinstance(part, Words))
+
+
+def _kind_of_session(around: Surroundings) -> type[Session]:
+    if around.tracing is None:
+        return Session
+    from flowc.runtime.engine.traced import TracedSession
+
+    return TracedSession
 
 
 def _pending_message(message: Message) -> Pending:

@@ -28,6 +28,7 @@ from flowc.runtime.store.rows import Holder, ServerId
 from flowc.runtime.store.sqlite import SqliteStore
 from flowc.runtime.telemetry import Log
 from flowc.runtime.telemetry.metrics import Metrics
+from flowc.runtime.telemetry.tracing import Tracing
 from flowc.runtime.understanding.open import open_understanding
 
 LEASE_MS: Final = 30_000
@@ -55,6 +56,7 @@ class Given:
     rng: Random
     log: Log
     metrics: Metrics
+    tracing: Tracing | None
 
 
 @asynccontextmanager
@@ -75,6 +77,7 @@ async def surroundings_of(
                     environment=environment.name,
                     clock=given.clock,
                     watch=watching(given.metrics),
+                    tracing=given.tracing,
                 )
             )
         understanding = given.understanding
@@ -107,6 +110,10 @@ async def surroundings_of(
             lambda number: _fetched(store, number),
             {current.number: current},
         )
+        if given.tracing is not None:
+            from flowc.runtime.engine.traced import trace_all
+
+            trace_all(around, given.tracing)
         opened.push_async_callback(around.stop)
         yield around
 

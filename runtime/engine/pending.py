@@ -22,6 +22,7 @@ from flowc.runtime.engine.stored import (
 from flowc.runtime.kernel.events import CommandKey
 from flowc.runtime.store.recent import EventHash, event_hash
 from flowc.runtime.store.rows import Address, EventKind, InboxEvent, Incoming
+from flowc.runtime.telemetry.tracing import Here
 
 
 class Pending(Struct, eq=False):
@@ -29,7 +30,7 @@ class Pending(Struct, eq=False):
     and `offered_s` by ours (0: not here). `number` in the inbox, once it is there. `cause`: the message that led to it.
     `settles`: the command that its turn sets done. `storing` is done when the store has answered; `submitted` while a
     commit with it is under way. `waiting` are those who want the answer. `alarm` is generation and length of the timer
-    in whose row its tries are counted; `is_counted`: the next one is."""
+    in whose row its tries are counted; `is_counted`: the next one is. `around`: the trace that it came with."""
 
     hash: EventHash
     body: Body | None
@@ -48,6 +49,7 @@ class Pending(Struct, eq=False):
     is_answered: bool = False
     waiting: list[asyncio.Future[Turn]] = []
     kind: EventKind = "result"
+    around: Here | None = None
 
     def __post_init__(self) -> None:
         if self.body is not None:

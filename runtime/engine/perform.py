@@ -35,7 +35,7 @@ from flowc.runtime.engine.turn import (
     timers_of,
     without_secret,
 )
-from flowc.runtime.kernel import advance, asking
+from flowc.runtime.kernel import asking
 from flowc.runtime.kernel.answer import Asking, Step
 from flowc.runtime.kernel.events import (
     CallResult,
@@ -116,12 +116,12 @@ class Performer:
             step = _unhandled(stand)
             taken.add(step)
             return self._made(pending, source(pending), stand, taken, step)
-        step = advance(stand.deployed.loaded, stand.position, taken.event)
+        step = self._around.advance(stand.deployed.loaded, stand.position, taken.event)
         taken.add(step)
         while step.reads:
             results = await self._read(stand, pending, step, store_now)
             taken.secret_reads |= self._are_secret(stand, step.reads)
-            step = advance(stand.deployed.loaded, step.position, taken.add_reads(results))
+            step = self._around.advance(stand.deployed.loaded, step.position, taken.add_reads(results))
             taken.add(step)
         return self._made(pending, source(pending), stand, taken, step, opens=begins)
 
@@ -197,7 +197,7 @@ class Performer:
         taken = Taken(Faulted(moment, of_message, reason, _key_of(stand, pending)), moment, now_ms)
         dead = Dead(pending.kind, self._set_aside(stand, pending.body), reason, pending.tries)
         try:
-            step = advance(stand.deployed.loaded, stand.position, taken.event)
+            step = self._around.advance(stand.deployed.loaded, stand.position, taken.event)
             taken.add(step)
             if of_message and not taken.replies:
                 taken.replies = (Reply(APOLOGY),)

@@ -339,7 +339,7 @@ class Session:
             return self.forget()  # the store knew it, or had no room
         pending.submitted = True
         unit = made.unit if pending.number is None else with_source(made.unit, FromInbox(pending.number))
-        outcome = (await self._around.store.commit([unit]))[0]
+        outcome = (await self._around.commit([unit]))[0]
         pending.submitted = False
         match outcome:
             case Committed(row=row, next=following):

@@ -1,7 +1,7 @@
 """What every session of an engine shares: the ports, the clocks, the seal and the programs that it can run."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -9,17 +9,21 @@ import anyio
 
 from flowc.runtime.engine.seal import Seal
 from flowc.runtime.engine.secrets import Secrets
-from flowc.runtime.kernel import Asking, LoadedProgram
-from flowc.runtime.kernel.events import Understood
+from flowc.runtime.kernel import Asking, LoadedProgram, Position, Step, advance
+from flowc.runtime.kernel.events import Event, Understood
 from flowc.runtime.program import Program
 from flowc.runtime.services.port import Caller, Clock
 from flowc.runtime.store.port import Store
-from flowc.runtime.store.rows import Holder
+from flowc.runtime.store.rows import Holder, Outcome, Unit
 from flowc.runtime.telemetry import Log
 from flowc.runtime.telemetry.metrics import Metrics
+from flowc.runtime.telemetry.tracing import Tracing
 from flowc.runtime.understanding.port import Heard
 
 CANCELLED_AGAIN_S: Final = 0.5
+
+Advance = Callable[[LoadedProgram, Position | None, Event], Step]
+Commit = Callable[[Sequence[Unit]], Awaitable[Sequence[Outcome]]]
 
 
 class Understanding(Protocol):
@@ -40,7 +44,8 @@ class Deployed:
 
 @dataclass(slots=True)
 class Surroundings:
-    """`time` waits and counts (the store's clock says what time it is). `seed` draws the random bits of a turn."""
+    """`time` waits and counts (the store's clock says what time it is). `seed` draws the random bits of a turn.
+    `advance` and `commit` are what a turn does by; a trace looks into them."""
 
     store: Store
     caller: Caller
@@ -55,6 +60,12 @@ class Surroundings:
     fetch: Callable[[int], Coroutine[None, None, Deployed]]
     deployed: dict[int, Deployed] = field(default_factory=dict)
     running: set[asyncio.Task[None]] = field(default_factory=set)
+    tracing: Tracing | None = None
+    advance: Advance = advance
+    commit: Commit = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.commit = self.store.commit
 
     def start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         """Runs in a task of the engine, which no client can cancel. `running` is what a task group is otherwise; one

@@ -57,11 +57,12 @@ class HttpAdapter:
             return Rejected(str(error))
         request.wire.is_sent = False
         try:
-            return await self._exchange(outgoing, reading, request.wire)
+            return await self._exchange(outgoing, reading, request)
         except (httpx2.TransportError, httpx2.InvalidURL) as error:
             return request.wire.known or _broken_off(error, request.wire)
 
-    async def _exchange(self, outgoing: Outgoing, reading: Reading, wire: Wire) -> RawAnswer:
+    async def _exchange(self, outgoing: Outgoing, reading: Reading, attempt: AttemptRequest) -> RawAnswer:
+        wire = attempt.wire
         if self._client is None:
             raise RuntimeError("the adapter is not open")
 
@@ -72,7 +73,7 @@ class HttpAdapter:
         request = self._client.build_request(
             outgoing.method,
             outgoing.url,
-            headers=list(outgoing.headers),
+            headers=[*outgoing.headers, *attempt.headers.items()],
             content=outgoing.body,
             extensions={"trace": follow},
         )

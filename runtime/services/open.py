@@ -9,6 +9,8 @@ from flowc.runtime.services.http import HttpAdapter
 from flowc.runtime.services.port import Adapter, Clock, LoopClock, Misconfigured, Watch
 from flowc.runtime.services.python import load_python
 from flowc.runtime.services.settings import ServiceSettings, address_problem
+from flowc.runtime.services.traced import TracedAdapter, noting
+from flowc.runtime.telemetry.tracing import Tracing
 from flowc.runtime.values import Shapes
 
 
@@ -41,11 +43,15 @@ async def open_services(
     environment: str = "dev",
     clock: Clock | None = None,
     watch: Watch = watch_nothing,
+    tracing: Tracing | None = None,
 ) -> AsyncIterator[Services]:
     """The services, for as long as the block runs. Raises Misconfigured."""
     made = adapters(program, settings, environment)
     if isinstance(made, tuple):
         raise Misconfigured(made)
+    if tracing is not None:
+        made = {name: TracedAdapter(tracing, name, adapter) for name, adapter in made.items()}
+        watch = noting(tracing, watch)
     async with AsyncExitStack() as opened:
         for adapter in made.values():
             await opened.enter_async_context(adapter.opened())

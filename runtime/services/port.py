@@ -53,7 +53,8 @@ class Wire:
 
 class AttemptRequest(Struct, frozen=True):
     """One attempt. `key` is the same for every attempt of a write; `number` counts from 1; `user` is set where the
-    channel proved it; `after` is how the attempt before it ended, where it is a retry."""
+    channel proved it; `after` is how the attempt before it ended, where it is a retry. `headers` go
+    with it where the adapter speaks HTTP."""
 
     operation: Operation
     arguments: Mapping[str, Value]
@@ -62,6 +63,7 @@ class AttemptRequest(Struct, frozen=True):
     key: str | None = None
     user: str | None = None
     after: str = ""
+    headers: dict[str, str] = {}
     wire: Wire = field(default_factory=Wire)
 
 

@@ -24,11 +24,14 @@ from flowc.runtime.engine.watching import watching
 from flowc.runtime.environment import Environment
 from flowc.runtime.program import Program
 from flowc.runtime.services.calls import Services
+from flowc.runtime.services.port import Adapter
 from flowc.runtime.services.scripted import Outcome, ScriptedAdapter
+from flowc.runtime.services.traced import TracedAdapter, noting
 from flowc.runtime.simulate.clock import SimulatedClock
 from flowc.runtime.store.memory import MemoryStore
 from flowc.runtime.store.port import Store
 from flowc.runtime.telemetry.metrics import Metrics
+from flowc.runtime.telemetry.tracing import Tracing
 from flowc.runtime.values import Shapes
 
 START_MS = 1_790_000_000_000
@@ -120,12 +123,21 @@ class Stream:
 
 @asynccontextmanager
 async def serving(
-    *tokens: Token, store: Store | None = None, token: str | None = None, port: int = 0, drawn: str | None = None
+    *tokens: Token,
+    store: Store | None = None,
+    token: str | None = None,
+    port: int = 0,
+    drawn: str | None = None,
+    tracing: Tracing | None = None,
 ) -> AsyncIterator[Desk]:
     """A server of the desk; it ends as it does on SIGTERM. `drawn` is the token for its own machine."""
     clock, rng, program, metrics = SimulatedClock(START_MS), Random(7), desk(), Metrics()
     shapes = Shapes(program.records, program.zone, program.currency)
     shop = ScriptedAdapter(program.services["shop"], shapes, clock)
+    watch = watching(metrics)
+    adapter: Adapter = shop
+    if tracing is not None:
+        adapter, watch = TracedAdapter(tracing, "shop", shop), noting(tracing, watch)
     listening = bound("127.0.0.1", port)
     port = listening.getsockname()[1]
     wishes: asyncio.Queue[None] = asyncio.Queue()
@@ -139,10 +151,11 @@ async def serving(
         program,
         Environment(),
         store=store or MemoryStore(clock),
-        services=Services(program, {"shop": shop}, clock=clock, draw=rng.random, watch=watching(metrics)),
+        services=Services(program, {"shop": adapter}, clock=clock, draw=rng.random, watch=watch),
         clock=clock,
         rng=rng,
         metrics=metrics,
+        tracing=tracing,
         sweep_every_s=inf,
         drain_s=5,
     )
