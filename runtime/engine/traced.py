@@ -97,6 +97,12 @@ class TracedCaller:
     async def read(self, call: Call) -> CallResult:
         return await self._caller.read(call)
 
+    def pause(self, service: str) -> None:
+        self._caller.pause(service)
+
+    def resume(self, service: str) -> None:
+        self._caller.resume(service)
+
     async def write(self, call: Call, claim: Claim) -> CallResult | Later:
         facts: Attributes = {
             "flowc.command": claim.key,
