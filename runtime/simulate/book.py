@@ -168,6 +168,7 @@ class Book:
         if unit.settles is not None:
             assert event is not None
             self._told(unit.settles, event, seal)
+        self.moved()
 
     def _opens(self, one: Kept, incarnation: int) -> None:
         if incarnation != one.current + 1:
@@ -261,6 +262,7 @@ class Book:
         if event.kind in LIMITED and (event.kind, event.hash, None) in one.taken:
             raise self.broken(f"{one.address}: an event that was consumed is in the inbox again")
         one.inbox[number] = event
+        self.moved()
 
     def discarded(self, address: Address, number: int) -> None:
         """Only what can never be taken may go without a turn."""
@@ -292,6 +294,7 @@ class Book:
     def waits(self, key: CommandKey, until_ms: int) -> None:
         """A command that was started, claimed or given back."""
         self.commands[key].wait_ms = until_ms
+        self.moved()
 
     def _told(self, key: CommandKey, event: Incoming, seal: Seal) -> None:
         """The result of a command: one, and true."""

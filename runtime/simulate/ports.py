@@ -111,8 +111,6 @@ class SimulatedStore:
                     self._doubts.doubt(promise)
                 raise
             learn(answer)
-        if learn is not _nothing:
-            self._book.moved()
         self._doubts.look(addresses)
         await self._crossing.over()
         if trouble == "after":

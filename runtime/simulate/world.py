@@ -31,7 +31,8 @@ START_MS: Final = 1_790_000_000_000
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 LONGEST_S: Final = 26 * 3600.0  # until all is done after the last fault: a job is tried for 24 h
 SILENCES: Final = 12  # of the end that are waited for
-OVERDUE_MS: Final = 5_000  # a wake-up for what should have been done is repeated
+OVERDUE_MS: Final = 5_000  # a wake-up for what should have been done is repeated, later and later
+LONGEST_OVERDUE_MS: Final = 40_000
 
 
 class StoreClock:
@@ -43,9 +44,15 @@ class StoreClock:
         self._latest_ms = 0
 
     def now_ms(self) -> int:
-        now_ms = START_MS + self.jumped_ms + int(self._loop.time() * 1000 + 1e-6)
-        self._latest_ms = max(self._latest_ms, now_ms)
+        self._latest_ms = max(self._latest_ms, self._machine_ms())
         return self._latest_ms
+
+    def until_s(self, at_ms: int) -> float:
+        """How long until it is that late; after a jump back it stands still for a while."""
+        return (at_ms - self._machine_ms()) / 1000
+
+    def _machine_ms(self) -> int:
+        return START_MS + self.jumped_ms + int(self._loop.time() * 1000 + 1e-6)
 
 
 @dataclass(slots=True)
@@ -152,24 +159,26 @@ class World:
     async def _wake(self) -> None:
         """Wakes the servers when something is due, as their sweepers do by themselves; exactly then, so that a time in
         which nothing happens costs nothing."""
-        rung_ms = 0
+        rung_ms, again_ms = 0, OVERDUE_MS
         while True:
             self._changed.clear()
-            now_ms, due_ms = self.clock.now_ms(), self._next_ms(rung_ms)
+            now_ms, due_ms = self.clock.now_ms(), self._next_ms(rung_ms, again_ms)
             if due_ms is not None and due_ms <= now_ms:
-                rung_ms = now_ms
+                rung_ms, again_ms = now_ms, min(2 * again_ms, LONGEST_OVERDUE_MS)
                 self._ring()
                 continue
-            with LoopClock().timeout(float("inf") if due_ms is None else (due_ms - now_ms) / 1000):
+            with LoopClock().timeout(float("inf") if due_ms is None else self.clock.until_s(due_ms)):
                 await self._changed.wait()
+                again_ms = OVERDUE_MS
 
-    def _next_ms(self, rung_ms: int) -> int | None:
+    def _next_ms(self, rung_ms: int, again_ms: int) -> int | None:
         """When something is due; what was due when it rang last is due again a little later."""
-        dues = [timer.due_ms for one in self.book.of.values() for timers in one.timers.values() for timer in timers]
-        dues += [command.wait_ms for command in self.book.commands.values() if command.result is None]
-        soon_ms = [rung_ms + OVERDUE_MS if any(one.inbox for one in self.book.of.values()) else None]
-        dues = [due if due > rung_ms else rung_ms + OVERDUE_MS for due in dues if due >= 0]
-        return min([*dues, *(each for each in soon_ms if each is not None)], default=None)
+        dues = [command.wait_ms for command in self.book.commands.values() if command.result is None]
+        for one in self.book.of.values():
+            dues += [timer.due_ms for timers in one.timers.values() for timer in timers]
+            if one.inbox and (one.position is None or one.position.expects != "people"):
+                dues.append(rung_ms)
+        return min([due if due > rung_ms else rung_ms + again_ms for due in dues if due >= 0], default=None)
 
     def _ring(self) -> None:
         faults, loop = self.faults, asyncio.get_running_loop()
@@ -205,11 +214,11 @@ class World:
         await self._within(LONGEST_S, asyncio.gather(*users), "a message is not answered")
         self.faults.end()
         self.note("calm")
+        for stream in streams:
+            stream.cancel()
         await self._within(LONGEST_S, self._settled(), "something never ends")
         await self._silence()
         await self._within(LONGEST_S, self._settled(), "something never ends after a silence")
-        for stream in streams:
-            stream.cancel()
         self.doubts.look_everywhere()
         await self._heard(names)
 
@@ -221,8 +230,10 @@ class World:
 
     async def _settled(self) -> None:
         """Until nothing moves by itself but silence."""
-        while self._open_ends():  # noqa: ASYNC110  # a look at everything, which nothing announces
-            await asyncio.sleep(1.0)
+        wait_s = 1.0
+        while self._open_ends():
+            await asyncio.sleep(wait_s)
+            wait_s = min(2 * wait_s, 60.0)
 
     def _open_ends(self) -> list[str]:
         found = []
@@ -247,7 +258,7 @@ class World:
             dues = [due for one in self.book.of.values() for due in self._dues(one.timers.get(one.current, ()))]
             if not dues:
                 return
-            await asyncio.sleep(max(0.0, (min(dues) - self.clock.now_ms()) / 1000) + 70.0)
+            await asyncio.sleep(max(0.0, self.clock.until_s(min(dues))) + 70.0)
             late = [due for one in self.book.of.values() for due in self._dues(one.timers.get(one.current, ()))]
             if any(due < self.clock.now_ms() - 69_000 for due in late):
                 raise self.book.broken(f"a timer is more than a minute late: {late}, now {self.clock.now_ms()}")
