@@ -40,8 +40,9 @@ def again(loaded: LoadedProgram, position: Position | None, row: JournalRow, sea
     if reads.sealed:
         reads = decode(seal.open(reads.sealed), Reads)
     assert event.event is not None
-    if position is not None and position.ended and isinstance(event.event, MessageReceived | Opened | EventReceived):
-        return position  # for a conversation that is over it is recorded only
+    is_over = row.turn > 1 and (position is None or position.ended)
+    if is_over and isinstance(event.event, MessageReceived | Opened | EventReceived):
+        return position  # it is recorded only
     step = advance(loaded, position, event.event)
     for read in reads.steps:
         step = advance(loaded, step.position, ReadsDone(event.event.moment, read.results))

@@ -362,6 +362,8 @@ class Book:
             return
         said = tuple([(reply.id, reply.text) for reply in answer.replies])
         turns = one.caused.get(name)
+        if answer.queued and (waits or turns is not None):
+            return  # it is told that it is stored, no more
         if turns is None:
             if said:
                 raise self.broken(f"{one.address}: replies to an event that was not taken")

@@ -155,4 +155,5 @@ async def listen(world: "World", name: str) -> None:
 async def _read(world: "World", name: str, engine: Engine, heard: list[Sent]) -> None:
     async for reply in engine.replies(name, heard[-1].id if heard else None):
         heard.append(reply)
-        world.book.streamed(Address(name), heard)
+        if not world.doubts.is_asked(Address(name)):
+            world.book.streamed(Address(name), heard)

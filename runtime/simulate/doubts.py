@@ -56,6 +56,10 @@ class Doubts:
             for address in addresses:
                 self._asked[address] -= 1
 
+    def is_asked(self, address: Address) -> bool:
+        """The store may have more than the book knows."""
+        return bool(self._asked.get(address) or self._open.get(address))
+
     def doubt(self, promise: Promise) -> None:
         self._open.setdefault(promise.address, []).append(promise)
 
@@ -69,8 +73,9 @@ class Doubts:
             try:
                 [loaded] = at_once(self.store.load([Wanted(address)]))
                 commands = at_once(self.store.commands(address))
-                for promise in self._open.pop(address, ()):
+                for promise in self._open.get(address, ()):
                     self._clear(self.store, promise, loaded, commands)
+                self._open.pop(address, None)
             except StoreUnavailable:
                 return
             self.book.matches(loaded.row, [event.number for event in loaded.inbox], commands)

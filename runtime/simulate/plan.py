@@ -106,12 +106,12 @@ class Faults:
         """The last fault was."""
         self.plan, self.is_over = self.plan.calm(), True
 
-    def crashes(self) -> bool:
-        """Whether a server dies at this place; counts it."""
+    def crashes(self, share: float = 1.0) -> bool:
+        """Whether a server dies at this place; counts it. `share` of the chance, where places are many."""
         if self.is_over:
             return False
         self.places += 1
-        dies = self.places in self.plan.crashes or (self.plan.crash > 0 and self.rng.random() < self.plan.crash)
+        dies = self.places in self.plan.crashes or self.happens(self.plan.crash * share)
         if dies:
             self.crashed_at.append(self.places)
         return dies

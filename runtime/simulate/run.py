@@ -58,6 +58,7 @@ def run_plan(game: Game, seed: int, plan: Plan, rng: Random, *, logs: bool = Fal
     except (Violation, Stuck) as error:
         violation = str(error)
     [world] = worlds
+    world.close()
     if world.book.violations:
         violation = world.book.violations[0]
     return Ran(

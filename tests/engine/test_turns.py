@@ -301,3 +301,12 @@ def test_a_seal_is_opened_by_its_key_alone() -> None:
         Seal(b"x" * 32, Random(1).randbytes).open(sealed)
     with pytest.raises(SealBroken):
         SEAL.open(sealed[:-1] + bytes([sealed[-1] ^ 1]))
+
+
+async def test_what_came_after_a_fault_ended_it_replays(world: World) -> None:
+    async with world.serving() as server:
+        await server.say("poison")
+        await server.engine.send_event("c", "paid", {"amount": 1}, "e")
+    rows, row = await world.journal(), (await world.loaded()).row
+    assert (row.turn, row.ended) == (2, True)
+    assert replay(load(probe()), rows, SEAL) is None
