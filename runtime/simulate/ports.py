@@ -218,6 +218,12 @@ class SimulatedCaller:
         finally:
             commanded.reset(before)
 
+    def pause(self, service: str) -> None:
+        self.inner.pause(service)
+
+    def resume(self, service: str) -> None:
+        self.inner.resume(service)
+
 
 @dataclass(slots=True)
 class CrossingAdapter:

@@ -167,5 +167,10 @@ class SimulatedServer:
 
 def _is_expected(facts: Mapping[str, Fact]) -> bool:
     """A poisoned message, and one over which three servers died: whose fault it was, nobody knows."""
-    tries = facts.get("tries")
-    return facts.get("error") == "RuntimeError" or (facts.get("error") == "Fault" and isinstance(tries, int) and tries > MOST_TRIES)
+    match facts:
+        case {"error": "RuntimeError"}:
+            return True
+        case {"error": "Fault", "tries": int(tries)}:
+            return tries > MOST_TRIES
+        case _:
+            return False

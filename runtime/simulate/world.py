@@ -9,8 +9,8 @@ import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from hashlib import blake2b
 from functools import partial
+from hashlib import blake2b
 from random import Random
 from typing import Final, Literal
 

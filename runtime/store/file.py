@@ -8,6 +8,7 @@ knows, WAL with `synchronous=FULL`.
 import fcntl
 import os
 from contextlib import suppress
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
@@ -188,6 +189,7 @@ def _checked_version(connection: apsw.Connection, path: Path) -> int:
     return version
 
 
+@cache
 def migrations() -> tuple[str, ...]:
     """The scripts in order; the n-th makes schema n from schema n - 1."""
     scripts = sorted(
