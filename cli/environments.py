@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from flowc.compiler.project import Project
     from flowc.compiler.settings import Environment as Settings
     from flowc.compiler.settings import HttpUnderstanding, Secret, ServiceSettings
+    from flowc.compiler.settings import Token as TokenSettings
     from flowc.runtime.channels.tokens import Token
     from flowc.runtime.environment import Environment
+    from flowc.runtime.policy.limits import Rates
     from flowc.runtime.services.settings import ServiceSettings as Service
     from flowc.runtime.telemetry.exporting import TracingSettings
     from flowc.runtime.understanding.open import ClassifierSettings
@@ -48,6 +50,20 @@ def environment_of(project: "Project", name: str) -> "Environment":
         understanding.chain if understanding else ("rules",),
         None if understanding is None or understanding.http is None else classifier_of(understanding.http, folder),
         folder,
+        rates_of(settings),
+        {token: rates_of(table) for token, table in settings.tokens.items()},
+    )
+
+
+def rates_of(table: "Settings | TokenSettings") -> "Rates":
+    """How much may come, as `limit` and `limit_per_user` of a table say."""
+    from flowc.dsl.literals import rate_value
+    from flowc.runtime.policy.limits import Rates
+    from flowc.runtime.program import RateLimit
+
+    return Rates(
+        None if table.limit is None else RateLimit(*rate_value(table.limit)),
+        None if table.limit_per_user is None else RateLimit(*rate_value(table.limit_per_user)),
     )
 
 

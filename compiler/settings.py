@@ -9,11 +9,14 @@ from collections.abc import Iterable
 from typing import Annotated, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from flowc.compiler.suggest import nearest
 from flowc.dsl.diagnostic import Code, Diagnostic, Edit, Label, Severity
+from flowc.dsl.literals import rate_value
 from flowc.dsl.source import SourceFile, Span
+
+RATE: Final = re.compile(r"[0-9]{1,9}/[smhd]")
 
 __all__ = ["Bot", "Environment", "Secret", "ServiceSettings", "Settings", "Understanding", "read_settings"]
 
@@ -83,11 +86,23 @@ class ServiceSettings(Table):
     max_body: int | None = None
 
 
+def _rate(text: str) -> str:
+    if RATE.fullmatch(text) is None or rate_value(text)[0] == 0:
+        raise ValueError(f"`{text}` is no rate; give one such as `200/s` or `30/m`")
+    return text
+
+
+Rate = Annotated[str, AfterValidator(_rate)]
+
+
 class Token(Table):
-    """Who may use the server: a token and its role."""
+    """Who may use the server: a token and its role, and how much may come by it. What it leaves out is the
+    environment's."""
 
     token: Secret
     role: Literal["channel", "reader", "operator", "admin"] = "channel"
+    limit: Rate | None = None
+    limit_per_user: Rate | None = None
 
 
 class Tracing(Table):
@@ -100,6 +115,8 @@ class Tracing(Table):
 
 
 class Environment(Table):
+    """`limit` and `limit_per_user` are those of each token, or of a server without tokens."""
+
     store: str = "sqlite:///.flowc/dev.db"
     require_signed: bool = False
     services: dict[str, ServiceSettings] = {}
@@ -107,6 +124,8 @@ class Environment(Table):
     tracing: Tracing | None = None
     host: str | None = None
     port: int | None = None
+    limit: Rate | None = None
+    limit_per_user: Rate | None = None
 
 
 class Check(Table):

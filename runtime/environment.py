@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from flowc.runtime.policy.limits import Rates
 from flowc.runtime.services.settings import ServiceSettings
 from flowc.runtime.understanding.open import ClassifierSettings
 
@@ -12,7 +13,8 @@ from flowc.runtime.understanding.open import ClassifierSettings
 @dataclass(frozen=True, slots=True)
 class Environment:
     """`[environments.NAME]`. `store` is `memory:` or `sqlite:///PATH`, a relative path from `folder`. `chain` names the
-    providers of understanding, in the order they are asked."""
+    providers of understanding, in the order they are asked. `rates` bound what each tenant may send, `rates_of` those
+    that have their own."""
 
     name: str = "dev"
     store: str = "memory:"
@@ -20,3 +22,5 @@ class Environment:
     chain: tuple[str, ...] = ("rules",)
     classifier: ClassifierSettings | None = None
     folder: Path = Path()
+    rates: Rates = field(default_factory=Rates)
+    rates_of: Mapping[str, Rates] = field(default_factory=dict)

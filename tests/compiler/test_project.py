@@ -114,6 +114,19 @@ BOT = '[bot]\nname = "shop"\nmain = "shop.flow"\n'
                 ("stor", "no setting named `stor`"),
             ],
         ),
+        (
+            BOT
+            + '[environments.dev]\nlimit = "200/s"\n'
+            + '[environments.dev.tokens.web]\ntoken = {env = "X"}\nlimit_per_user = "5/h"\n',
+            [],
+        ),
+        (
+            BOT + '[environments.dev]\nlimit = 200\nlimit_per_user = "5 a minute"\n',
+            [
+                ("limit", "the setting `environments.dev.limit` has to be text"),
+                ("limit_per_user", "the setting `environments.dev.limit_per_user` cannot have this value"),
+            ],
+        ),
         ("[bot\n", [("", "`flowc.toml` is not TOML")]),
     ],
 )
