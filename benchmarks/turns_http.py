@@ -112,33 +112,47 @@ async def talk(port: int, texts: tuple[str, ...], count: int, took: list[float])
 
 @dataclass(frozen=True, slots=True)
 class Figures:
+    """`cpu_us`: microseconds of the server's processor time a message."""
+
     name: str
     messages: float
     p50_ms: float
     p99_ms: float
+    cpu_us: float
 
 
-async def measured(port: int, name: str, texts: tuple[str, ...], conversations: int) -> Figures:
+def used_s(process: int) -> float:
+    """Processor time of another process, in steps of 10 ms."""
+    fields = Path(f"/proc/{process}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+async def measured(port: int, process: int, name: str, texts: tuple[str, ...], conversations: int) -> Figures:
     took: list[float] = []
-    began = time.perf_counter()
+    began, used = time.perf_counter(), used_s(process)
     await asyncio.gather(*(talk(port, texts, conversations // AT_ONCE, took) for _ in range(AT_ONCE)))
     seconds = time.perf_counter() - began
+    cpu_us = (used_s(process) - used) / len(took) * 1e6
     took.sort()
-    return Figures(name, len(took) / seconds, took[len(took) // 2] * 1000, took[len(took) * 99 // 100] * 1000)
+    p50, p99 = took[len(took) // 2], took[len(took) * 99 // 100]
+    return Figures(name, len(took) / seconds, p50 * 1000, p99 * 1000, cpu_us)
 
 
-async def load(port: int, live: int, conversations: int) -> list[Figures]:
-    await measured(port, "fill", TRACK[:1], live)
+async def load(port: int, process: int, live: int, conversations: int) -> list[Figures]:
+    await measured(port, process, "fill", TRACK[:1], live)
     return [
-        await measured(port, "track", TRACK, conversations),
-        await measured(port, "cancel", CANCEL, conversations),
+        await measured(port, process, "track", TRACK, conversations),
+        await measured(port, process, "cancel", CANCEL, conversations),
     ]
 
 
 def report(figures: list[Figures], live: int) -> str:
     command = ["git", "rev-parse", "--short", "HEAD"]
     commit = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
-    rows = [f"| {each.name} | {each.messages:,.0f} | {each.p50_ms:.1f} | {each.p99_ms:.1f} |" for each in figures]
+    rows = [
+        f"| {each.name} | {each.messages:,.0f} | {each.p50_ms:.1f} | {each.p99_ms:.1f} | {each.cpu_us:.0f} |"
+        for each in figures
+    ]
     return "\n".join(
         [
             "# Durable turns over HTTP",
@@ -147,8 +161,8 @@ def report(figures: list[Figures], live: int) -> str:
             "store, SQLite with full sync, backends in the server that answer at once, the load in a process of",
             "its own (`benchmarks/turns_http.py`).",
             "",
-            "| conversation | messages/s | p50 ms | p99 ms |",
-            "|---|---|---|---|",
+            "| conversation | messages/s | p50 ms | p99 ms | CPU µs a message |",
+            "|---|---|---|---|---|",
             *rows,
             "",
             (
@@ -180,7 +194,7 @@ def main() -> None:
             assert server.stdout is not None
             server.stdout.readline()
             uvloop.install()
-            figures = asyncio.run(load(port, arguments.live, arguments.conversations))
+            figures = asyncio.run(load(port, server.pid, arguments.live, arguments.conversations))
             server.send_signal(signal.SIGTERM)
             server.wait(30)
     text = report(figures, arguments.live)

@@ -9,13 +9,12 @@ import asyncio
 import base64
 import hashlib
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from importlib.resources import files
 from typing import Final
 
 import msgspec
-from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
@@ -25,6 +24,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from flowc.runtime import Engine
 from flowc.runtime.channels.bodies import reply_json, turn_json, whereabouts_json
+from flowc.runtime.channels.direct import App, Head, head_of
 from flowc.runtime.channels.requests import (
     HandoffBody,
     MessageBody,
@@ -68,12 +68,14 @@ TITLES: Final = {
 Act = Callable[[Request, Caller], Awaitable[Response]]
 _encode = msgspec.json.Encoder().encode
 
+OK: Final = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\ncontent-type: application/json\r\n"
 
-def http_app(engine: Engine, program: Program, tokens: Tokens, closing: asyncio.Event | None = None) -> Starlette:
+
+def http_app(engine: Engine, program: Program, tokens: Tokens, closing: asyncio.Event | None = None) -> App:
     """The ASGI application over a running engine of `program`. Once `closing` is set the streams end."""
     face = Face(engine, program, tokens, closing or asyncio.Event())
     conversation = "/v1/conversations/{id}"
-    return Starlette(
+    app = App(
         routes=[
             Route("/", page, methods=["GET"]),
             Route(f"{conversation}/messages", face.serving(face.message), methods=["POST"]),
@@ -90,6 +92,8 @@ def http_app(engine: Engine, program: Program, tokens: Tokens, closing: asyncio.
         middleware=[] if engine.tracing is None else [Middleware(Traced)],
         exception_handlers={404: no_route, 405: wrong_method, 500: mistake},
     )
+    app.direct = face.direct
+    return app
 
 
 class Traced:
@@ -117,14 +121,10 @@ class Face:
         """`act` for a caller with at least `role`, its refusals as problem documents."""
 
         async def respond(request: Request) -> Response:
-            caller = self._tokens.caller(request.headers.get("authorization"))
-            if caller is None:
-                told = {"www-authenticate": "Bearer"}
-                return problem(401, "send a token of this server: Authorization: Bearer …", told)
-            if not self._tokens.known and request.headers.get("sec-fetch-site") == "cross-site":
-                return problem(403, "a page of another site may not talk to a server without tokens")
-            if not caller.may(role):
-                return problem(403, f"this needs a token with the role {role}")
+            headers = request.headers
+            caller = self.admitted(headers.get("authorization"), headers.get("sec-fetch-site"), role)
+            if isinstance(caller, Response):
+                return caller
             try:
                 return await act(request, caller)
             except Refusal as refusal:
@@ -138,18 +138,55 @@ class Face:
 
         return respond
 
+    def admitted(self, authorization: str | None, site: str | None, role: Role) -> Caller | Response:
+        """Who asks, or why not."""
+        caller = self._tokens.caller(authorization)
+        if caller is None:
+            told = {"www-authenticate": "Bearer"}
+            return problem(401, "send a token of this server: Authorization: Bearer …", told)
+        if not self._tokens.known and site == "cross-site":
+            return problem(403, "a page of another site may not talk to a server without tokens")
+        if not caller.may(role):
+            return problem(403, f"this needs a token with the role {role}")
+        return caller
+
     async def message(self, request: Request, caller: Caller) -> Response:
-        body = decoded(await content(request), MessageBody)
-        conversation = valid_id(request.path_params["id"])
+        key = request.headers.get("idempotency-key")
+        conversation = request.path_params["id"]
+        return answered(await self.said(await content(request), conversation, caller, key), conversation)
+
+    async def said(self, body: bytes, conversation: str, caller: Caller, key: str | None) -> Turn | Accepted:
+        wanted = decoded(body, MessageBody)
+        address = caller.address(valid_id(conversation))
         message = Message(
-            caller.address(conversation),
-            body.text,
-            valid_event_id(body.id or request.headers.get("idempotency-key")),
-            self.user(body, caller.address(conversation)),
+            address,
+            wanted.text,
+            valid_event_id(wanted.id or key),
+            self.user(wanted, address),
             scope=f"http:{caller.name}",
             owner=caller.name,
         )
-        return answered(await self._engine.accept(message), conversation)
+        return await self._engine.accept(message)
+
+    async def direct(self, conversation: str, headers: Mapping[bytes, bytes], body: bytes) -> tuple[Head, bytes]:
+        """The answer to a message on its direct way: the same as `message` gives."""
+        try:
+            caller = self.admitted(
+                text_of(headers.get(b"authorization")), text_of(headers.get(b"sec-fetch-site")), "channel"
+            )
+            if isinstance(caller, Response):
+                return whole(caller)
+            turn = await self.said(body, conversation, caller, text_of(headers.get(b"idempotency-key")))
+            if isinstance(turn, Turn):
+                told = _encode(turn_json(turn, conversation))
+                return OK % len(told), told
+            return whole(answered(turn, conversation))
+        except Refusal as refusal:
+            self._engine.refused(refusal)
+            return whole(refused(refusal))
+        except Exception as error:  # noqa: BLE001 - the edge: what is left is a mistake of ours
+            self._engine.failed(error)
+            return whole(problem(500, "the server made a mistake; the same id may be sent again"))
 
     async def open(self, request: Request, caller: Caller) -> Response:
         body = decoded(await content(request), OpenBody)
@@ -284,6 +321,15 @@ def answered(turn: Turn | Accepted, conversation: str) -> Response:
 
 def answer(status: int, body: object) -> Response:
     return Response(_encode(body), status, media_type=JSON)
+
+
+def whole(response: Response) -> tuple[Head, bytes]:
+    """Head and body of a response that is there already."""
+    return head_of(response.status_code, response.raw_headers), bytes(response.body)
+
+
+def text_of(header: bytes | None) -> str | None:
+    return None if header is None else header.decode("latin-1")
 
 
 def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> Response:

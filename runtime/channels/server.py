@@ -9,7 +9,8 @@ from typing import Final
 import anyio
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from flowc.runtime.channels.direct import DirectProtocol
 
 __all__ = ["PortTaken", "bound", "serve"]
 
@@ -38,7 +39,7 @@ def bound(host: str, port: int) -> socket.socket:
     return listening
 
 
-class Bounded(HttpToolsProtocol):
+class Bounded(DirectProtocol):
     """HTTP whose heads have a bound: uvicorn's collects headers for as long as they come."""
 
     _is_head = True
