@@ -34,14 +34,15 @@ def last(connection: apsw.Connection, address: Address) -> int:
 
 
 def back(connection: apsw.Connection, newest: int) -> Iterator[Link]:
-    """From a turn to the first one of its address."""
+    """From a turn to the first one of its address that is kept."""
     at = newest
     while at:
-        link = Link._make(
-            connection.execute(
-                "SELECT id, previous, incarnation, turn, reply_count, cause FROM journal WHERE id = ?", (at,)
-            ).get
-        )
+        found = connection.execute(
+            "SELECT id, previous, incarnation, turn, reply_count, cause FROM journal WHERE id = ?", (at,)
+        ).fetchone()
+        if found is None:
+            return  # it was old, and those before it too
+        link = Link._make(found)
         yield link
         at = link.previous
 
@@ -70,18 +71,18 @@ def replies_since(connection: apsw.Connection, newest: int, oldest: int) -> tupl
     return tuple(_replies(connection, link) for link in reversed(links))
 
 
-def caused(connection: apsw.Connection, newest: int, event: EventHash, seen: Seen) -> Repetition:
-    """All turns that an event caused so far: its own, and those that name it as their cause."""
+def caused(connection: apsw.Connection, newest: int, event: EventHash, seen: Seen) -> Repetition | None:
+    """All turns that an event caused so far: its own, and those that name it as their cause. None where its own is no
+    longer kept."""
     turns: list[TurnReplies] = []
-    digest = b""
     for link in back(connection, newest):
         is_first = (link.incarnation, link.turn) == (seen.incarnation, seen.turn)
         if is_first or link.cause == event:
             turns.append(_replies(connection, link))
         if is_first:
             digest = connection.execute("SELECT digest FROM journal WHERE id = ?", (link.id,)).get or b""
-            break
-    return Repetition(digest, None, tuple(reversed(turns)))
+            return Repetition(digest, None, tuple(reversed(turns)))
+    return None
 
 
 def _replies(connection: apsw.Connection, link: Link) -> TurnReplies:
@@ -113,7 +114,9 @@ def journal(
 
 def scan(connection: apsw.Connection, cursor: str, limit: int) -> tuple[tuple[JournalRow, ...], str]:
     """Turns of all addresses as they were committed."""
-    found = connection.execute(f"{_ROW} WHERE id > ? ORDER BY id LIMIT ?", (int(cursor or 0), limit)).fetchall()
+    found = connection.execute(
+        f"{_ROW} WHERE id > ? AND address != '' ORDER BY id LIMIT ?", (int(cursor or 0), limit)
+    ).fetchall()  # a row without an address stands for a turn that was erased
     return tuple(map(_journal_row, found)), str(found[-1][0]) if found else cursor
 
 

@@ -95,7 +95,8 @@ def settle(connection: apsw.Connection, result: Result, holder: Holder, now_ms: 
 
 def _late(connection: apsw.Connection, result: Result, shard: int, now_ms: int) -> Late:
     count: int = connection.execute(
-        "INSERT INTO late (shard, address, key, number, at_ms, body) SELECT ?1, ?2, ?3, count(*) + 1, ?4, ?5 FROM late "
+        "INSERT INTO late (shard, address, key, number, at_ms, body) "
+        "SELECT ?1, ?2, ?3, coalesce(max(number), 0) + 1, ?4, ?5 FROM late "
         "WHERE shard = ?1 AND address = ?2 AND key = ?3 RETURNING number",
         (shard, result.address, result.key, now_ms, result.body),
     ).get

@@ -6,6 +6,7 @@ from typing import Final
 import apsw
 
 from flowc.runtime.program import PriorityClass
+from flowc.runtime.store import chain
 from flowc.runtime.store.places import Columns, Standing, standing
 from flowc.runtime.store.port import CLASSES, RANK
 from flowc.runtime.store.recent import Recent
@@ -39,7 +40,7 @@ def receive(connection: apsw.Connection, event: Incoming, holder: Holder, now_ms
             return Gone()
         if event.kind in LIMITED and (seen := Recent(found.recent).find(event.hash)) is not None:
             digest = _digest_of(connection, found, seen.incarnation, seen.turn)
-            return Known(digest == event.digest, None, seen.incarnation, seen.turn)
+            return Known(digest in (None, event.digest), None, seen.incarnation, seen.turn)
     return _put(connection, event, holder, now_ms, found)
 
 
@@ -102,16 +103,12 @@ def _lend(connection: apsw.Connection, address: Address, shard: int, priority: i
     )
 
 
-def _digest_of(connection: apsw.Connection, found: Standing, incarnation: int, turn: int) -> bytes:
-    at = found.journal
-    while at:
-        previous, *turn_id, digest = connection.execute(
-            "SELECT previous, incarnation, turn, digest FROM journal WHERE id = ?", (at,)
-        ).get
-        if turn_id == [incarnation, turn]:
-            return bytes(digest or b"")
-        at = previous
-    return b""
+def _digest_of(connection: apsw.Connection, found: Standing, incarnation: int, turn: int) -> bytes | None:
+    """None where the turn is no longer kept."""
+    for link in chain.back(connection, found.journal):
+        if (link.incarnation, link.turn) == (incarnation, turn):
+            return bytes(connection.execute("SELECT digest FROM journal WHERE id = ?", (link.id,)).get or b"")
+    return None
 
 
 def has_any(connection: apsw.Connection, address: Address, shard: int) -> bool:

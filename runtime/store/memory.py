@@ -22,8 +22,10 @@ from flowc.runtime.store.overview import (
     CensusKind,
     DeadEvent,
     Deployment,
+    Doubt,
     NewDeployment,
     Pause,
+    Pruned,
     Report,
     Summary,
 )
@@ -242,9 +244,10 @@ class MemoryStore:
         seen = one.row.recent.find(event.hash) if event.kind in LIMITED else None
         if seen is not None:
             digest = next(
-                (t.digest for t in one.journal if (t.row.incarnation, t.row.turn) == (seen.incarnation, seen.turn)), b""
+                (t.digest for t in one.journal if (t.row.incarnation, t.row.turn) == (seen.incarnation, seen.turn)),
+                None,
             )
-            return Known(digest == event.digest, None, seen.incarnation, seen.turn)
+            return Known(digest in (None, event.digest), None, seen.incarnation, seen.turn)
         return remembered.put(one, event, holder, now_ms)
 
     async def tried(self, address: Address, number: int, holder: Holder) -> int | None:
@@ -331,8 +334,7 @@ class MemoryStore:
         if one.row.erased or not one.rows:
             return Gone()
         if result.key not in one.commands:
-            one.late.setdefault(result.key, []).append(result.body)
-            return Late(len(one.late[result.key]))
+            return Late(remembered.add_late(one, result.key, self._clock.now_ms()))
         del one.commands[result.key]
         receipt = self._receive(result.event, holder, self._clock.now_ms())
         return Settled(remembered.number_of(receipt), isinstance(receipt, Received) and receipt.first)
@@ -341,7 +343,7 @@ class MemoryStore:
         return remembered.outstanding(self._of(address))
 
     async def late(self, address: Address) -> Sequence[tuple[CommandKey, int]]:
-        return tuple(sorted((key, len(bodies)) for key, bodies in self._of(address).late.items()))
+        return tuple(sorted((key, results[-1][0]) for key, results in self._of(address).late.items()))
 
     async def tried_timer(self, address: Address, incarnation: int, generation: int, after_ms: int) -> int | None:
         one = self._of(address)
@@ -508,6 +510,24 @@ class MemoryStore:
         tombstone = Row(address, one.current, one.row.turn, ended=True, erased=True)
         self._all[address] = remembered.Conversation(address, {one.current: tombstone}, one.current)
         return tombstone
+
+    async def prune(self, before_ms: int, cursor: str = "", limit: int = 100) -> Pruned:
+        start = int(cursor or 0)
+        known = [
+            (at, address, turn)
+            for at, (address, turn) in enumerate(self._scanned[:-1][start:], start + 1)
+            if turn in self._all[address].journal
+        ][:limit]
+        old = [(address, turn) for _, address, turn in known if turn.row.entry.now_ms < before_ms]
+        conversations = 0
+        for address, turn in old:
+            conversations += remembered.forget(self._all[address], turn)
+        if old:
+            return Pruned(len(old), conversations, 0, str(known[-1][0]), is_over=False)
+        return Pruned(0, 0, sum(remembered.prune_late(one, before_ms) for one in self._all.values()), "", is_over=True)
+
+    async def doubts(self, limit: int = 100) -> Sequence[Doubt]:
+        return ()  # nothing of it is ever restored
 
     async def dead(self, limit: int = 100) -> Sequence[DeadEvent]:
         known = sorted(self._all.values(), key=lambda one: (shard_of(one.address), one.address))

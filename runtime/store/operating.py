@@ -150,17 +150,29 @@ def erase(connection: apsw.Connection, address: Address) -> Row | None:
         return Row(address, found.incarnation, found.turn, ended=True, erased=True)
     else:
         incarnation, turn = found.incarnation, found.turn
-        for link in list(chain.back(connection, found.journal)):
-            connection.execute("DELETE FROM journal WHERE id = ?", (link.id,))
+        _erase_turns(connection, found.journal)
         connection.execute(
             "UPDATE conversation SET at_ms = 0, deployment = 0, wait = '', priority = 2, jobs = 0, ended = 1, "
             "erased = 1, owner = '', look_ms = 0, journal = 0, taken = 0, timers = x'', recent = x'', position = x'' "
             "WHERE place = ?",
             (found.place,),
         )
-    for table in ("retired", "inbox", "command", "late", "outgoing", "dead"):
+    for table in ("retired", "inbox", "command", "late", "outgoing", "dead", "doubt"):
         connection.execute(f"DELETE FROM {table} WHERE shard = ? AND address = ?", (shard, address))
     return Row(address, incarnation, turn, ended=True, erased=True)
+
+
+def _erase_turns(connection: apsw.Connection, newest: int) -> None:
+    """The last row of the journal is emptied and stays: a row's id is never used twice."""
+    last: int = connection.execute("SELECT max(id) FROM journal").get
+    for link in list(chain.back(connection, newest)):
+        connection.execute("DELETE FROM journal WHERE id = ? AND id != ?", (link.id, last))
+    if newest == last:
+        connection.execute(
+            "UPDATE journal SET previous = 0, address = '', wait = '', cause = NULL, digest = NULL, seed = x'', "
+            "reply_count = 0, state_hash = x'', event = x'', reads = x'', replies = x'', notes = x'' WHERE id = ?",
+            (last,),
+        )
 
 
 def dead(connection: apsw.Connection, limit: int) -> tuple[DeadEvent, ...]:

@@ -4,6 +4,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from flowc.runtime.kernel.events import CommandKey
 from flowc.runtime.program import PriorityClass
 from flowc.runtime.store.rows import Address, Dead, Digest, ServerId
 
@@ -65,6 +66,30 @@ class DeadEvent(Struct, frozen=True):
     turn: int
     at_ms: int
     dead: Dead
+
+
+class Pruned(Struct, frozen=True):
+    """What a slice of pruning removed, and the cursor of the next one. `is_over`: nothing old is left."""
+
+    turns: int
+    conversations: int
+    late: int
+    cursor: str
+    is_over: bool
+
+
+class Doubt(Struct, frozen=True):
+    """A command that was outstanding in the backup from which the store goes on since `begun_ms`. `is_outstanding`:
+    its result did not come since then."""
+
+    address: Address
+    key: CommandKey
+    service: str
+    operation: str
+    created_ms: int
+    backup_ms: int
+    begun_ms: int
+    is_outstanding: bool
 
 
 class Pause(Struct, frozen=True):

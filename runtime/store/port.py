@@ -16,7 +16,17 @@ from msgspec import Struct
 
 from flowc.runtime.kernel.events import CommandKey
 from flowc.runtime.program import PriorityClass
-from flowc.runtime.store.overview import Census, DeadEvent, Deployment, NewDeployment, Pause, Report, Summary
+from flowc.runtime.store.overview import (
+    Census,
+    DeadEvent,
+    Deployment,
+    Doubt,
+    NewDeployment,
+    Pause,
+    Pruned,
+    Report,
+    Summary,
+)
 from flowc.runtime.store.queues import Pick
 from flowc.runtime.store.rows import (
     SHARDS,
@@ -200,6 +210,16 @@ class Store(Protocol):
     async def erase(self, address: Address) -> Row | None:
         """Deletes all rows of the address in one transaction and leaves a tombstone with incarnation and turn, which
         is returned. Commands not started are cancelled with it. None where nobody was."""
+        ...
+
+    async def prune(self, before_ms: int, cursor: str = "", limit: int = 100) -> Pruned:
+        """Removes what is older, in slices of at most `limit` turns: turns, results that came late, and conversations
+        that are over, with all that is known of them. What waits or lives keeps its row, its inbox and its commands.
+        An id is known for 7 days, so `before_ms` is not younger than that."""
+        ...
+
+    async def doubts(self, limit: int = 100) -> Sequence[Doubt]:
+        """Commands in doubt because the store goes on from a backup, of the last time that it did."""
         ...
 
     async def dead(self, limit: int = 100) -> Sequence[DeadEvent]: ...

@@ -73,7 +73,7 @@ class Conversation:
     inbox: list[Held] = field(default_factory=list)
     taken: int = 0
     commands: dict[CommandKey, StoredCommand] = field(default_factory=dict)
-    late: dict[CommandKey, list[bytes]] = field(default_factory=dict)
+    late: dict[CommandKey, list[tuple[int, int]]] = field(default_factory=dict)  # number and time of each
     leases: dict[int, int] = field(default_factory=dict)  # of timers, by incarnation
     unsent: Unsent | None = None
     dead: list[DeadEvent] = field(default_factory=list)
@@ -81,6 +81,36 @@ class Conversation:
     @property
     def row(self) -> Row:
         return self.rows.get(self.current) or Row(self.address)
+
+
+def forget(one: Conversation, turn: Turn) -> bool:
+    """Removes a turn that is old, and where it was the newest of a conversation that is over, all of that; whether it
+    was."""
+    at = one.journal.index(turn)
+    is_newest = at == len(one.journal) - 1
+    del one.journal[at]
+    if one.unsent is not None and at < one.unsent.at:
+        one.unsent.at -= 1
+    elif one.unsent is not None:
+        one.unsent.skip = 0
+    is_over = one.row.ended and not one.row.jobs and not one.row.erased and not one.inbox and len(one.rows) == 1
+    if not (is_newest and is_over):
+        return False
+    one.__init__(one.address)  # type: ignore[misc]  # as one that nobody was ever at
+    return True
+
+
+def add_late(one: Conversation, key: CommandKey, now_ms: int) -> int:
+    known = one.late.setdefault(key, [])
+    known.append((known[-1][0] + 1 if known else 1, now_ms))
+    return known[-1][0]
+
+
+def prune_late(one: Conversation, before_ms: int) -> int:
+    kept = {key: [each for each in results if each[1] >= before_ms] for key, results in one.late.items()}
+    removed = sum(map(len, one.late.values())) - sum(map(len, kept.values()))
+    one.late = {key: results for key, results in kept.items() if results}
+    return removed
 
 
 def put(one: Conversation, event: Incoming, holder: Holder, now_ms: int) -> Received | Known | InboxFull:
@@ -209,6 +239,8 @@ def repetition(one: Conversation, event: EventHash) -> Repetition | None:
         waiting = [held.held for held in one.inbox if held.held.event.hash == event]
         return Repetition(waiting[0].event.digest, waiting[0].number) if waiting else None
     ids = [(turn.row.incarnation, turn.row.turn) for turn in one.journal]
+    if (seen.incarnation, seen.turn) not in ids:
+        return None  # no longer kept
     first = ids.index((seen.incarnation, seen.turn))
     turns = [turn for turn in one.journal[first + 1 :] if turn.row.cause == event]
     return Repetition(

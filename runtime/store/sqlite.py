@@ -17,10 +17,20 @@ import apsw
 from flowc.runtime.errors import StoreUnavailable
 from flowc.runtime.kernel.events import CommandKey
 from flowc.runtime.program import PriorityClass
-from flowc.runtime.store import chain, commands, inbox, loads, operating, outgoing, timers
+from flowc.runtime.store import chain, commands, epochs, inbox, loads, operating, outgoing, retention, timers
 from flowc.runtime.store.clock import SystemClock
 from flowc.runtime.store.file import DISK, FileLock, connect_reading, discard, end_leases, lock
-from flowc.runtime.store.overview import Census, DeadEvent, Deployment, NewDeployment, Pause, Report, Summary
+from flowc.runtime.store.overview import (
+    Census,
+    DeadEvent,
+    Deployment,
+    Doubt,
+    NewDeployment,
+    Pause,
+    Pruned,
+    Report,
+    Summary,
+)
 from flowc.runtime.store.port import CLASSES, Clock
 from flowc.runtime.store.queues import Pick, in_order
 from flowc.runtime.store.rows import (
@@ -74,6 +84,8 @@ class SqliteStore:
             writer.open()
             told = clock or SystemClock()
             end_leases(writer.reader(), told.now_ms())
+            timers.release(writer.reader(), told.now_ms())
+            epochs.begin(writer.reader(), told.now_ms())
         except BaseException as error:
             writer.broken()
             held.close()
@@ -240,6 +252,12 @@ class SqliteStore:
 
     async def erase(self, address: Address) -> Row | None:
         return await self._one(lambda connection: operating.erase(connection, address))
+
+    async def prune(self, before_ms: int, cursor: str = "", limit: int = 100) -> Pruned:
+        return await self._one(lambda connection: retention.prune(connection, before_ms, cursor, limit))
+
+    async def doubts(self, limit: int = 100) -> Sequence[Doubt]:
+        return self._read(lambda connection: epochs.doubts(connection, limit))
 
     async def dead(self, limit: int = 100) -> Sequence[DeadEvent]:
         return self._read(lambda connection: operating.dead(connection, limit))

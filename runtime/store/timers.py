@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from flowc.runtime.store.places import place_of
 from flowc.runtime.store.port import CLASSES
-from flowc.runtime.store.rows import Address, Claims, DueTimer, Holder, SilenceTimer, shard_of
+from flowc.runtime.store.rows import Address, Claims, DueTimer, Holder, SilenceTimer, Unit, shard_of
 
 MERCY_MS: Final = 60_000
 DELAYED_AT_ONCE: Final = 500
@@ -43,11 +43,29 @@ class Kept(NamedTuple):
     timers: tuple[SilenceTimer, ...]
 
 
-def look(connection: apsw.Connection, due_ms: int, shard: int, address: Address, incarnation: int) -> None:
+def look(connection: apsw.Connection, due_ms: int, shard: int, address: Address, unit: Unit) -> None:
+    """A turn that must follow at once is looked for only because its server might not live to take it: it is held by
+    that server."""
+    server = unit.holder.server if any(timer.after_ms == 0 for timer in unit.timers) else None
     connection.execute(
-        "INSERT OR IGNORE INTO look (due_ms, shard, address, incarnation, server, attempt) VALUES (?,?,?,?,NULL,0)",
-        (due_ms, shard, address, incarnation),
+        "INSERT OR IGNORE INTO look (due_ms, shard, address, incarnation, server, attempt) VALUES (?,?,?,?,?,0)",
+        (due_ms, shard, address, unit.incarnation, server),
     )
+
+
+def release(connection: apsw.Connection, now_ms: int) -> None:
+    """What a server that is gone had claimed, or was about to go on with, is due now."""
+    held = connection.execute(
+        "SELECT due_ms, shard, address, incarnation, attempt FROM look WHERE server IS NOT NULL AND due_ms > ?",
+        (now_ms,),
+    ).fetchall()
+    with connection:
+        for at in map(Look._make, held):
+            kept = _kept(connection, at)
+            if kept is not None:
+                timers = tuple([replace(t, due_ms=min(t.due_ms, now_ms)) if not t.after_ms else t for t in kept.timers])
+                _write(connection, at, kept.place, timers)
+            _move(connection, at, kept, now_ms, None)
 
 
 def claim(connection: apsw.Connection, shards: Collection[int], limit: int, holder: Holder, now_ms: int) -> Claims:

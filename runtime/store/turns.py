@@ -172,7 +172,7 @@ def _write(
     look_ms = 0 if isinstance(found, int) or unit.opens else (retired.look_ms if retired else found.look_ms)
     if due_ms and not 0 < look_ms <= due_ms:
         look_ms = due_ms
-        timers.look(connection, due_ms, shard, base.address, unit.incarnation)
+        timers.look(connection, due_ms, shard, base.address, unit)
     row = _row(unit, at_ms, recent)
     if isinstance(found, int):
         _insert(connection, row, found, look_ms, last, taken.number or 0)
@@ -259,7 +259,7 @@ def _usual(connection: apsw.Connection, unit: Unit, mark: Mark, now_ms: int, mar
         del marks[base.address]
         return None
     if is_sooner:
-        timers.look(connection, due_ms, shard, base.address, unit.incarnation)
+        timers.look(connection, due_ms, shard, base.address, unit)
     if unit.commands:
         _commands(connection, unit, mark.place, shard, now_ms)
     marks[base.address] = Mark(mark.place, last, look_ms)

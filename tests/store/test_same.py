@@ -49,6 +49,7 @@ NUMBERS = st.integers(1, 4)
 def end_leases(store: MemoryStore, now_ms: int) -> None:
     """What opening a file does: whoever had it before works on nothing any more."""
     for one in store._all.values():
+        one.leases.clear()
         for held in one.inbox:
             held.lease_ms = min(held.lease_ms, now_ms)
         for key, stored in one.commands.items():
@@ -207,6 +208,17 @@ class Same(RuleBasedStateMachine):
         self.file = SqliteStore.open(Path(self.folder.name) / "flowc.db", self.clock)
         end_leases(self.memory, self.clock.now_ms())
         self.both(lambda store: store.delay_overdue(ALL_SHARDS))
+
+    @rule(days=st.sampled_from([8, 20]))
+    def prune(self, days: int) -> None:
+        before_ms = self.clock.at_ms - days * 24 * 3600 * 1000
+        for _ in range(2):  # the second is over
+            removed = self.both(lambda store: self.pruned(store, before_ms))
+        assert removed == (0, 0, 0)
+
+    async def pruned(self, store: Store, before_ms: int) -> tuple[int, int, int]:
+        removed = await store.prune(before_ms, "", 1000)
+        return removed.turns, removed.conversations, removed.late
 
     @rule(address=ADDRESSES, sure=st.integers(0, 9))
     def erase(self, address: Address, sure: int) -> None:
