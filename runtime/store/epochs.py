@@ -42,4 +42,9 @@ def doubts(connection: apsw.Connection, limit: int) -> tuple[Doubt, ...]:
         "WHERE d.epoch = (SELECT max(epoch) FROM doubt) ORDER BY d.created_ms, d.key LIMIT ?",
         (limit,),
     ).fetchall()
-    return tuple(Doubt(*row[:7], is_outstanding=bool(row[7])) for row in found)
+    return tuple(map(_doubt, found))
+
+
+def _doubt(found: Columns) -> Doubt:
+    address, key, service, operation, created_ms, backup_ms, begun_ms, is_outstanding = found
+    return Doubt(address, key, service, operation, created_ms, backup_ms, begun_ms, bool(is_outstanding))
