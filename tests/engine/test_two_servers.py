@@ -6,7 +6,7 @@ from engine.world import World
 async def test_a_silence_is_taken_by_a_server_that_did_not_take_the_last_turns(world: World) -> None:
     async with world.serving() as one, world.serving() as other:
         await one.say("what")
-        await other.say("later")
+        await other.say("look")
         await one.wait(600)
         assert (await other.said())[-1] == "Are you there?"
 
