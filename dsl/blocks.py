@@ -109,7 +109,8 @@ def too_deep(span: Span, most: int) -> Diagnostic:
     )
 
 
-def missing_header(token: Token | None, path: str = "") -> Diagnostic:
+def missing_header(token: Token | None, path: str) -> Diagnostic:
+    """`token` is the first of the file at `path`, if it has one."""
     span = token.span if token else Span(path, 0, 0)
     return Diagnostic(
         UNEXPECTED,

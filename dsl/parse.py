@@ -126,7 +126,7 @@ class Attempt:
         if scanned.diagnostics and not scanned.tokens:  # too large to be read
             self.whole = False
             return Tree(None, ())
-        reader = Reader(grammar().tables, self.callbacks, self.diagnostics.append)
+        reader = Reader(grammar().tables, self.callbacks, self.diagnostics.append, self.source.path)
         tree = reader.read(scanned.tokens, scanned.spoiled, start)
         self.whole = reader.whole
         return tree if isinstance(tree, Tree) else Tree(None, ())

@@ -38,6 +38,7 @@ class Reader:
     tables: Tables
     callbacks: Sequence[Callback]
     report: Callable[[Diagnostic], None]
+    path: str
     tokens: Sequence[Token] = ()
     spoiled: frozenset[int] = frozenset()
     whole: bool = True
@@ -112,7 +113,7 @@ class Passage:
             self.missing_block()
         elif self.at_header():
             self.reader.whole = False
-            self.reader.report(blocks.missing_header(None))
+            self.reader.report(blocks.missing_header(None, self.reader.path))
             machine.step(self.stand_in("ERROR"))
         return machine.result if machine.finish() else None
 
@@ -244,7 +245,7 @@ class Passage:
             machine.cut(len(machine.states) - 1)
             levels[-1] = Level.IGNORED
         elif self.at_header() and token.text in blocks.AFTER_HEADER:
-            self.reader.report(blocks.missing_header(token))
+            self.reader.report(blocks.missing_header(token, self.reader.path))
             self.reader.whole = False
             machine.step(self.stand_in("ERROR"))
         else:
