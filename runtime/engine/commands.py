@@ -17,14 +17,17 @@ from flowc.runtime.engine.pending import Pending
 from flowc.runtime.engine.seal import SealBroken
 from flowc.runtime.engine.session import Session
 from flowc.runtime.engine.stored import (
+    MOST_TRIED,
     Body,
     CommandBody,
     ResultBody,
     SealedArguments,
     SealedBody,
     StoredResult,
+    Tried,
     body_bytes,
     result_hash,
+    tried_of,
 )
 from flowc.runtime.engine.surroundings import Surroundings
 from flowc.runtime.errors import StoreUnavailable
@@ -32,7 +35,7 @@ from flowc.runtime.kernel.events import CallFailure, CallResult, CommandKey
 from flowc.runtime.policy.dispatch import Dispatch
 from flowc.runtime.policy.places import Places
 from flowc.runtime.program import PriorityClass
-from flowc.runtime.services.port import Call, Claim, Later
+from flowc.runtime.services.port import Call, Claim, Later, Seen
 from flowc.runtime.store.overview import Pause
 from flowc.runtime.store.port import ALL_SHARDS
 from flowc.runtime.store.queues import Queues
@@ -184,13 +187,15 @@ class Commands:
     async def _run(self, held: Held) -> None:
         self._running.add(held.key)
         try:
-            result = await self._attempt(held)
+            seen: list[Seen] = []
+            result = await self._attempt(held, seen)
+            tried = (*held.body.tried, *tried_of(seen))[-MOST_TRIED:]
             if isinstance(result, Later):
-                await self._postpone(held, result)
+                await self._postpone(held, result, tried)
             elif held.is_awaited:
-                self._session(held.address).give(self._awaited(held, result))
+                self._session(held.address).give(self._awaited(held, result, tried))
             else:
-                await self._settle(held, result)
+                await self._settle(held, result, tried)
         except StoreUnavailable:
             self._around.log("warning", "result not stored", {"service": held.service, "operation": held.operation})
         finally:
@@ -204,13 +209,13 @@ class Commands:
         if self._dispatch.is_behind:
             self._sweep()
 
-    async def _attempt(self, held: Held) -> CallResult | Later:
+    async def _attempt(self, held: Held, seen: list[Seen]) -> CallResult | Later:
         body = held.body
         try:
             arguments = body.arguments if not body.sealed else self._opened(body.sealed)
         except SealBroken:
             return CallFailure("unknown", "its secret was lost when the server stopped")
-        call = Call(held.service, held.operation, arguments, priority=held.priority, user=body.user)
+        call = Call(held.service, held.operation, arguments, priority=held.priority, user=body.user, seen=seen)
         try:
             return await self._around.caller.write(call, self._claim(held))
         except Exception as error:  # noqa: BLE001 - a mistake of ours, or of an adapter: it may have been done
@@ -238,7 +243,7 @@ class Commands:
 
     # ------------------------------------------------------------------------------------------------------- its result
 
-    async def _postpone(self, held: Held, later: Later) -> None:
+    async def _postpone(self, held: Held, later: Later, tried: tuple[Tried, ...]) -> None:
         body, now_ms = held.body, self._around.store.clock.now_ms()
         wait_ms = round(later.wait_s * 1000)
         unsent = later.attempts == 0
@@ -253,6 +258,7 @@ class Commands:
             first_sent_ms=body.first_sent_ms or (held.created_ms if attempts else None),
             in_doubt=later.in_doubt,
             accounted=held.attempt - 1 if unsent else held.attempt,
+            tried=tried,
         )
         server = self._around.holder.server
         row = Postponed(held.address, held.key, held.attempt, server, now_ms + wait_ms, unsent, encode(kept))
@@ -265,13 +271,13 @@ class Commands:
         operation = None if service is None else service.operations.get(held.operation)
         return operation is None or operation.own is not None
 
-    async def _settle(self, held: Held, result: CallResult) -> None:
+    async def _settle(self, held: Held, result: CallResult, tried: tuple[Tried, ...] = ()) -> None:
         """Sets the command done, and its result into the inbox, in one transaction."""
         event = Incoming(
             held.address,
             result_hash(held.key),
             "result",
-            body_bytes(self._sealed(held, ResultBody(held.key, result, held.cause))),
+            body_bytes(self._sealed(held, ResultBody(held.key, result, held.cause, tried))),
             incarnation=held.incarnation,
         )
         done = Result(held.address, held.key, self._result_bytes(held, result), event)
@@ -285,8 +291,8 @@ class Commands:
             case Gone():
                 pass  # nobody is there any more to be told
 
-    def _awaited(self, held: Held, result: CallResult) -> Pending:
-        body = ResultBody(held.key, result, held.cause)
+    def _awaited(self, held: Held, result: CallResult, tried: tuple[Tried, ...]) -> Pending:
+        body = ResultBody(held.key, result, held.cause, tried)
         return Pending(result_hash(held.key), body, incarnation=held.incarnation, cause=held.cause, settles=held.key)
 
     def _is_secret(self, held: Held) -> bool:

@@ -19,6 +19,7 @@ from flowc.runtime.engine.stored import (
     Spoken,
     body_bytes,
     state_hash,
+    tried_of,
 )
 from flowc.runtime.engine.surroundings import Deployed, Surroundings
 from flowc.runtime.engine.turn import (
@@ -50,7 +51,7 @@ from flowc.runtime.kernel.events import (
     Understood,
 )
 from flowc.runtime.kernel.position import Position
-from flowc.runtime.services.port import Call
+from flowc.runtime.services.port import Call, Seen
 from flowc.runtime.store.rows import Dead, Entry, Row, Source, Unit
 from flowc.runtime.understanding.port import Heard
 from flowc.runtime.values import decode, encode
@@ -119,7 +120,9 @@ class Performer:
         step = self._around.advance(stand.deployed.loaded, stand.position, taken.event)
         taken.add(step)
         while step.reads:
-            results = await self._read(stand, pending, step, store_now)
+            seen: list[Seen] = []
+            results = await self._read(stand, pending, step, store_now, seen)
+            taken.tried += tried_of(seen)
             taken.secret_reads |= self._are_secret(stand, step.reads)
             step = self._around.advance(stand.deployed.loaded, step.position, taken.add_reads(results))
             taken.add(step)
@@ -135,7 +138,9 @@ class Performer:
             heard = Heard(body.text, moment.now)
             understood = await self._around.understanding.understand(heard, wanted)
             secret = self._is_secret(stand, wanted, understood)
-        return Taken(event_of(body, moment, stand.row.address, stand.position, understood), moment, now_ms, secret)
+        event = event_of(body, moment, stand.row.address, stand.position, understood)
+        tried = body.tried if isinstance(body, ResultBody) else ()
+        return Taken(event, moment, now_ms, secret, tried=tried)
 
     def _moment(self, row: Row) -> tuple[int, Moment]:
         """The turn's time: the store's, but never before the conversation's last turn."""
@@ -158,16 +163,18 @@ class Performer:
 
     # ------------------------------------------------------------------------------------------------------------ reads
 
-    async def _read(self, stand: Stand, pending: Pending, step: Step, store_now: StoreNow) -> tuple[CallResult, ...]:
-        """The results of one group, all together. Long ones store their message first, so that it is not lost with
-        us."""
+    async def _read(
+        self, stand: Stand, pending: Pending, step: Step, store_now: StoreNow, seen: list[Seen]
+    ) -> tuple[CallResult, ...]:
+        """The results of one group, all together, and in `seen` the attempts. Long ones store their message first, so
+        that it is not lost with us."""
         position = step.position
         assert position is not None
         user = position.user.id if isinstance(pending.body, MessageBody) and pending.body.proved else None
         tasks = [
             asyncio.ensure_future(
                 self._around.caller.read(
-                    Call(read.service, read.operation, read.arguments, priority=position.priority, user=user)
+                    Call(read.service, read.operation, read.arguments, priority=position.priority, user=user, seen=seen)
                 )
             )
             for read in step.reads

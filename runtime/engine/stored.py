@@ -3,7 +3,7 @@
 msgpack of typed structs. A field is only ever added, with a default.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 from typing import Final, Literal
 
@@ -11,9 +11,45 @@ from msgspec import Struct
 from msgspec.msgpack import Encoder
 
 from flowc.runtime.kernel.events import CallResult, CommandKey, Event, Reply, Transition, User
+from flowc.runtime.services.port import Seen
 from flowc.runtime.store.recent import EventHash, event_hash
 from flowc.runtime.store.rows import EventKind
 from flowc.runtime.values import Value, decode, encode
+
+MOST_TRIED: Final = 10  # attempts of one call that are told of
+
+
+class Tried(Struct, frozen=True, array_like=True):
+    """An attempt of a call, for `why`. `why` is ours alone (no place, breaker open): what a backend says may be
+    private."""
+
+    service: str
+    operation: str
+    number: int
+    outcome: str
+    sent: bool
+    queued_ms: int
+    took_ms: int
+    why: str = ""
+
+
+def tried_of(seen: Iterable[Seen]) -> tuple[Tried, ...]:
+    return tuple(
+        [
+            Tried(
+                each.service,
+                each.operation,
+                each.number,
+                each.outcome,
+                each.sent,
+                round(each.queued_s * 1000),
+                round(each.took_s * 1000),
+                "" if each.sent else each.message,
+            )
+            for each in seen
+        ]
+    )
+
 
 # ----------------------------------------------------------------------------------------------------- bodies of events
 
@@ -50,6 +86,7 @@ class ResultBody(Struct, frozen=True, tag="result"):
     key: CommandKey
     result: CallResult
     cause: EventHash | None = None
+    tried: tuple[Tried, ...] = ()
 
 
 class TimerBody(Struct, frozen=True, tag="timer"):
@@ -118,6 +155,7 @@ class CommandBody(Struct, frozen=True):
     in_doubt: bool = False
     accounted: int = 0
     sealed: bytes = b""
+    tried: tuple[Tried, ...] = ()
 
 
 class SealedArguments(Struct, frozen=True):
@@ -169,6 +207,7 @@ class Notes(Struct, frozen=True, omit_defaults=True):
     transitions: tuple[Transition, ...] = ()
     provider: str = ""
     outcome: str | None = None
+    tried: tuple[Tried, ...] = ()
 
 
 def result_hash(key: CommandKey) -> EventHash:

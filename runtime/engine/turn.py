@@ -32,6 +32,7 @@ from flowc.runtime.engine.stored import (
     SealedBody,
     Spoken,
     TimerBody,
+    Tried,
     result_hash,
 )
 from flowc.runtime.kernel.answer import Step
@@ -223,6 +224,7 @@ class Taken(Struct):
     commands: tuple[Command, ...] = ()
     transitions: tuple[Transition, ...] = ()
     secret_reads: bool = False
+    tried: tuple[Tried, ...] = ()
 
     def add(self, step: Step) -> None:
         """Raises Fault."""
@@ -293,10 +295,10 @@ def is_handled(taken: Taken) -> bool:
 
 
 def notes_of(taken: Taken, step: Step) -> bytes:
-    if not taken.transitions and step.outcome is None:
+    if not taken.transitions and step.outcome is None and not taken.tried:
         return b""
     provider = taken.event.understood.provider if isinstance(taken.event, MessageReceived) else ""
-    return encode(Notes(taken.transitions, provider, step.outcome))
+    return encode(Notes(taken.transitions, provider, step.outcome, taken.tried))
 
 
 def timers_of(step: Step, now_ms: int, lease_ms: int) -> tuple[SilenceTimer, ...]:

@@ -65,7 +65,10 @@ class Backend:
         """One attempt, or `Held` when it was not made."""
         timer = _Timer(self.clock.now)
         raw = await self._admitted(request, terms, timer)
-        self.watch(self._seen(request, raw, timer))
+        seen = self._seen(request, raw, timer)
+        if request.seen is not None:
+            request.seen.append(seen)
+        self.watch(seen)
         return raw
 
     async def _admitted(self, request: AttemptRequest, terms: Terms, timer: "_Timer") -> RawAnswer:

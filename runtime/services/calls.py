@@ -92,7 +92,7 @@ class Services:
         while True:
             number += 1
             request = AttemptRequest(
-                operation, call.arguments, policy.timeout_ms / 1000, number, user=call.user, after=after
+                operation, call.arguments, policy.timeout_ms / 1000, number, user=call.user, after=after, seen=call.seen
             )
             raw = await backend.attempt(request, terms)
             if number > policy.retry.attempts or not may_repeat(raw, operation):
@@ -212,6 +212,7 @@ class _WriteAttempt:
             self.claim.key if self.operation.key is not None else None,
             self.call.user,
             self._after,
+            seen=self.call.seen,
         )
         raw = await self.backend.attempt(request, for_writes(min(self._ends_at, key_ends_at), self.call.priority))
         if was_sent(raw):

@@ -64,6 +64,7 @@ class AttemptRequest(Struct, frozen=True):
     user: str | None = None
     after: str = ""
     headers: dict[str, str] = {}
+    seen: "list[Seen] | None" = None
     wire: Wire = field(default_factory=Wire)
 
 
@@ -96,7 +97,8 @@ class Misconfigured(FlowcError):  # noqa: N818 - named like the other leaves, fo
 
 class Call(Struct, frozen=True):
     """A call to make now. `deadline` is the turn's, in the clock's seconds; the operation's `within` holds beside it.
-    `user` is given only where the channel proves the user: a limit `per user` counts by it."""
+    `user` is given only where the channel proves the user: a limit `per user` counts by it. `seen`
+    gets each attempt as it ends."""
 
     service: str
     operation: str
@@ -104,6 +106,7 @@ class Call(Struct, frozen=True):
     deadline: float | None = None
     priority: PriorityClass = "normal"
     user: str | None = None
+    seen: "list[Seen] | None" = None
 
 
 @dataclass(frozen=True, slots=True)
