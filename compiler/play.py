@@ -1,6 +1,7 @@
 """Plays the chats of a `.chat` file against the kernel: time, seeds, users and backends are values, nothing waits.
 
-A stub says what a call comes to, after all its attempts. A job's result comes when its turn is over and its stub's
+A stub says what a call comes to, after all its attempts; of a read with `cache` an answer that is not too old comes
+before its failure, as when it is served. A job's result comes when its turn is over and its stub's
 delay has passed; the stub of a job that fails in a way that is tried again (`REPEATED`) goes on to its next
 outcome, if it has one. How a play went is a value: the first step that did not hold, and what was passed on the
 way, for coverage.
@@ -50,6 +51,7 @@ from flowc.runtime.kernel.events import (
     Understood,
     User,
 )
+from flowc.runtime.policy.cache import AnswerCache, may_keep
 from flowc.runtime.program import Operation, Program
 from flowc.runtime.services.samples import NoSample, sample
 from flowc.runtime.values import Shapes, Value
@@ -143,6 +145,7 @@ class Playing:
     timers: dict[int, datetime] = field(default_factory=dict)
     jobs: list[Due] = field(default_factory=list)
     stubs: dict[tuple[str, str], list[tuple[CallResult, int]]] = field(default_factory=dict)
+    caches: dict[str, AnswerCache] = field(default_factory=dict)
     transitions: list[Transition] = field(default_factory=list)
     outcomes: set[Outcome] = field(default_factory=set)
 
@@ -288,9 +291,13 @@ class Playing:
         return [*following, Continued(self.moment())] if step.continues else following
 
     def called(self, call: ReadRequest | Command) -> CallResult:
-        """What a call in the turn comes to."""
+        """What a call in the turn comes to. A read whose service fails is answered from its cache."""
         result, delay_ms = self.next_stub(call.service, call.operation)
         self.now += timedelta(milliseconds=delay_ms)
+        operation = self.program.services[call.service].operations[call.operation]
+        if isinstance(call, ReadRequest) and may_keep(operation, self.program.records):
+            cache = self.caches.setdefault(call.service, AnswerCache())
+            result = cache.answer(operation, call.arguments, result, self.now.timestamp())
         self.outcomes.add(Outcome(self.flow_on_top(), call.place, kind_of(result)))
         return result
 

@@ -6,13 +6,12 @@ A read ends with its call. A write that its conversation waits for sleeps only s
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from hashlib import blake2b
 
-from flowc.runtime.kernel.events import CallFailure, CallResult, Succeeded
+from flowc.runtime.kernel.events import CallFailure, CallResult
 from flowc.runtime.policy.breaker import Breaker
 from flowc.runtime.policy.breaker import State as BreakerState
 from flowc.runtime.policy.bulkhead import Bulkhead
-from flowc.runtime.policy.cache import is_failing
+from flowc.runtime.policy.cache import may_keep
 from flowc.runtime.policy.deadline import deadline, spare_s
 from flowc.runtime.policy.limiter import Limiter, UserLimiter
 from flowc.runtime.policy.retry import LONGEST_SLEEP_S, may_repeat, wait_s
@@ -29,8 +28,6 @@ from flowc.runtime.program import Breaker as BreakerLine
 from flowc.runtime.program import Operation, OwnPolicy, Program, RateLimit, Service
 from flowc.runtime.services.backend import Backend, Terms, for_writes
 from flowc.runtime.services.port import Adapter, AttemptRequest, Call, Claim, Clock, Later, Seen, Watch
-from flowc.runtime.types import Field, ListOf, Marked, Optional, Record, Type
-from flowc.runtime.values import pack
 
 RECOVERY_TIMEOUTS = 2  # what a write in doubt gets beyond its `within`, in timeouts: one to queue, one for its attempt
 
@@ -66,7 +63,7 @@ class Services:
             (service.name, operation.name)
             for service in program.services.values()
             for operation in service.operations.values()
-            if operation.policy.cache_ms is not None and not _is_secret(operation, program.records)
+            if may_keep(operation, program.records)
         }
 
     # ------------------------------------------------------------------------------------------------------- reads
@@ -77,13 +74,7 @@ class Services:
         result = await self._fresh(backend, operation, call)
         if (call.service, call.operation) not in self._cached:
             return result
-        key = blake2b(pack((call.operation, dict(call.arguments))), digest_size=16).digest()
-        if isinstance(result, Succeeded):
-            backend.answers.keep(key, result.value, self._clock.now())
-            return result
-        if not is_failing(result):
-            return result
-        return backend.answers.find(key, (operation.policy.cache_ms or 0) / 1000, self._clock.now()) or result
+        return backend.answers.answer(operation, call.arguments, result, self._clock.now())
 
     async def _fresh(self, backend: Backend, operation: Operation, call: Call) -> CallResult:
         policy = operation.policy
@@ -274,23 +265,3 @@ def _user_limiter(limit: RateLimit | None) -> UserLimiter | None:
 
 def _limiter(limit: RateLimit | None) -> Limiter | None:
     return None if limit is None else Limiter(limit.count, limit.per_s)
-
-
-def _is_secret(operation: Operation, records: Mapping[str, tuple[Field, ...]]) -> bool:
-    """A secret lives for one turn, so neither it nor what it opened is kept."""
-    types = [each.type for each in operation.parameters]
-    if operation.result is not None:
-        types.append(operation.result)
-    return any(_holds_secret(each, records, frozenset()) for each in types)
-
-
-def _holds_secret(type_: Type, records: Mapping[str, tuple[Field, ...]], seen: frozenset[str]) -> bool:
-    match type_:
-        case Marked("secret", _):
-            return True
-        case Marked(_, inner) | Optional(inner) | ListOf(inner):
-            return _holds_secret(inner, records, seen)
-        case Record(name) if name not in seen:
-            return any(_holds_secret(each.type, records, seen | {name}) for each in records[name])
-        case _:
-            return False
