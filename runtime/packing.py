@@ -106,13 +106,25 @@ def _struct_wrapper(kind: type[Struct]) -> Wrap:
     for name in names:
         wrapped = f"_wrappers[type({name})]({name})"
         lines.append(f"    {name} = _struct.{name}")
-        lines.append(f"    new_{name} = {wrapped if hints[name] is Value else f'{wrapped} if {name} else {name}'}")
+        holds = _holds(name, hints[name])
+        lines.append(f"    new_{name} = {wrapped if holds is None else f'{wrapped} if {holds} else {name}'}")
     lines.append("    if " + " and ".join(f"new_{name} is {name}" for name in names) + ":")
     lines.append("        return _struct")
     lines.append("    return _replace(_struct, " + ", ".join(f"{name}=new_{name}" for name in names) + ")")
     made: dict[str, Wrap] = {}
     exec("\n".join(lines), {"_wrappers": _WRAPPERS, "_replace": msgspec.structs.replace}, made)
     return made["wrap_struct"]
+
+
+def _holds(at: str, hint: object) -> str | None:
+    """The condition that something is in a field; None for a value, whose emptiness says nothing: 0 is a number."""
+    if hint is Value:
+        return None
+    if not (isinstance(hint, type) and issubclass(hint, Struct)):
+        return at
+    hints = get_type_hints(hint)
+    inside = [_holds(f"{at}.{name}", hints[name]) for name in _value_fields(hint)]
+    return None if None in inside else " or ".join(each for each in inside if each is not None)
 
 
 def _wrap_int(value: int) -> object:

@@ -138,7 +138,7 @@ def _begin(loaded: LoadedProgram, before: Position | None, event: Event) -> Step
         return Step(before, transitions=(Transition("unhandled", loaded.main.name, "", event.name),))
     running = begun(loaded, event.moment, event.conversation, event.user)
     if before is not None:  # jobs of the conversation before still have results to come
-        running.deferred = list(before.deferred)
+        running.deferred = before.deferred
         running.serial = before.serial
         running.position = before
     run = running.new_run(loaded.main, None)

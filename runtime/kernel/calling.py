@@ -34,8 +34,9 @@ def ask_reads(wait: ReadsWait, running: Running) -> int:
     if running.spoke:
         running.continues = True
         return running.stop("reads")
-    for call in wait.calls:
-        running.reads.append(ReadRequest(call.place, call.service, call.operation, _arguments(running, call)))
+    running.reads = tuple(
+        [ReadRequest(call.place, call.service, call.operation, _arguments(running, call)) for call in wait.calls]
+    )
     running.reading = True
     return running.stop("reads")
 
@@ -171,7 +172,7 @@ def _command(
         within_ms=within_ms,
         priority=priority or running.priority(),
     )
-    running.commands.append(command)
+    running.commands += (command,)
     return key
 
 
@@ -202,9 +203,8 @@ def defer(job: LoadedJob, next: int) -> Code:
         key = _command(running, job.call, deferred=True, within_ms=job.within_ms, priority=job.priority)
         run = frame.run
         kept = run.flow.kept.get(job.call.place)
-        running.deferred.append(
-            Job(key, run.flow.name, job.call.place, run.serial, kept_variables(run.flow, run.variables, kept))
-        )
+        variables = kept_variables(run.flow, run.variables, kept)
+        running.deferred += (Job(key, run.flow.name, job.call.place, run.serial, variables),)
         running.grown = True
         return next
 
@@ -220,7 +220,7 @@ def kept_variables(flow: LoadedFlow, variables: Mapping[str, Value], kept: froze
 
 def job_done(running: Running, job: Job, result: CallResult) -> int:
     """The result of a deferred job: its arm runs on top of the wait, over the values as they were at the `defer`."""
-    running.deferred = [other for other in running.deferred if other.key != job.key]
+    running.deferred = tuple([other for other in running.deferred if other.key != job.key])
     flow = running.loaded.flows[job.flow]
     loaded = flow.jobs.get(job.place)
     if loaded is None:

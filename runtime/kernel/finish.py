@@ -24,8 +24,8 @@ def finish(running: Running) -> Step:
         return Step(
             position=_freeze(running, stored=False),
             replies=tuple(running.replies),
-            reads=tuple(running.reads),
-            commands=tuple(running.commands),
+            reads=running.reads,
+            commands=running.commands,
             transitions=tuple(running.transitions),
         )
     position = _freeze(running, stored=True)
@@ -34,7 +34,7 @@ def finish(running: Running) -> Step:
     return Step(
         position=position,
         replies=tuple(running.replies),
-        commands=tuple(running.commands),
+        commands=running.commands,
         timers=timers(running, position) if position.expects == "user" else (),
         continues=running.continues,
         handover=running.handover,
@@ -117,7 +117,7 @@ def _freeze(running: Running, *, stored: bool) -> Position:
         _since(running, stored=stored),
         runs=tuple(runs),
         frames=tuple(frames),
-        deferred=tuple(running.deferred),
+        deferred=running.deferred,
         message=running.message,
         heard=running.heard,
         silenced=running.silenced,

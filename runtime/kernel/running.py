@@ -38,6 +38,7 @@ MOST_COMMANDS: Final = 16
 DEFAULT_CONFIDENCE: Final = 0.5
 UTC_ZONE: Final = ZoneInfo("UTC")
 _NOTHING_SAID: Final = Said()
+_NO_VALUES: Final[Mapping[str, Value]] = {}  # until a frame is bound
 
 
 class LiveRun(Struct, eq=False):
@@ -82,7 +83,7 @@ class Running(Env, eq=False):
     runs: dict[int, LiveRun] = field(default_factory=dict)
     frames: list[LiveFrame] = field(default_factory=list)
     top: LiveFrame = _NO_FRAME  # the last of `frames`, which most instructions ask for
-    deferred: list[Job] = field(default_factory=list)
+    deferred: tuple[Job, ...] = ()
     heard: datetime | None = None
     silenced: tuple[str, ...] = ()
     serial: int = 0
@@ -90,8 +91,8 @@ class Running(Env, eq=False):
     outcome: str | None = None
     expects: Expects = "nothing"
     replies: list[Reply] = field(default_factory=list)
-    reads: list[ReadRequest] = field(default_factory=list)
-    commands: list[Command] = field(default_factory=list)
+    reads: tuple[ReadRequest, ...] = ()
+    commands: tuple[Command, ...] = ()
     transitions: list[Transition] = field(default_factory=list)
     handover: Handover | None = None
     continues: bool = False
@@ -316,7 +317,19 @@ def begun(loaded: LoadedProgram, moment: Moment, conversation: str, user: User) 
     zone = zone_of(user.zone, program.zone)
     now, nothing_said = moment.now, Message()
     return Running(
-        now, zone, program.currency, now, conversation, user, nothing_said, {}, {}, 0, loaded, moment, position=None
+        now,
+        zone,
+        program.currency,
+        now,
+        conversation,
+        user,
+        nothing_said,
+        _NO_VALUES,
+        _NO_VALUES,
+        0,
+        loaded,
+        moment,
+        position=None,
     )
 
 
@@ -351,8 +364,8 @@ def thawed(loaded: LoadedProgram, position: Position, moment: Moment) -> Running
         position.conversation,
         position.user,
         position.message,
-        {},
-        {},
+        _NO_VALUES,
+        _NO_VALUES,
         0,
         loaded,
         moment,
@@ -360,7 +373,7 @@ def thawed(loaded: LoadedProgram, position: Position, moment: Moment) -> Running
         runs,
         frames,
         frames[-1] if frames else _NO_FRAME,
-        list(position.deferred),
+        position.deferred,
         position.heard,
         position.silenced,
         position.serial,

@@ -1,6 +1,7 @@
 """Values: what is stored comes back the same, and JSON is read and written as the language reference says."""
 
 import json
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -8,8 +9,21 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from flowc.runtime.kernel.events import CommandDone, CommandKey, Moment, Succeeded
+from flowc.runtime.kernel.events import (
+    CallFailure,
+    CommandDone,
+    CommandKey,
+    EventReceived,
+    Found,
+    MessageReceived,
+    Moment,
+    Succeeded,
+    Understood,
+    User,
+)
+from flowc.runtime.kernel.position import Frame, Job, Pending, Position, Run, Said
 from flowc.runtime.types import (
     Basic,
     BasicName,
@@ -39,6 +53,8 @@ from flowc.runtime.values import (
     unpack,
 )
 
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+MOMENT = Moment(NOW, 7)
 SHAPES = Shapes(
     {
         "Item": (Field("order_id", Text()), Field("price", Basic("money")), Field("eta", Optional(Basic("date")))),
@@ -86,6 +102,32 @@ def test_a_struct_with_a_value_comes_back_as_it_was(value: Value) -> None:
     assert back == event
     assert isinstance(back.result, Succeeded)
     assert same(back.result.value, value)
+
+
+EMPTY = Position("c", NOW, User("u"), "user", NOW)
+PLACES: dict[str, Callable[[Value], Position]] = {
+    "declared": lambda value: replace(EMPTY, user=User("u", declared={"a": value})),
+    "variables": lambda value: replace(EMPTY, runs=(Run(0, "f", {"a": "x", "b": value}),)),
+    "said": lambda value: replace(EMPTY, runs=(Run(0, "f"), Run(1, "g", said=Said("x", {"a": value})))),
+    "offered": lambda value: replace(EMPTY, frames=(Frame(0, "s", offered=(value, 1)),)),
+    "locals": lambda value: replace(EMPTY, frames=(Frame(0, "s", locals={"a": value}),)),
+    "failures": lambda value: replace(
+        EMPTY, frames=(Frame(0, "s", failures={"p": CallFailure("k", fields={"a": value})}),)
+    ),
+    "deferred": lambda value: replace(EMPTY, deferred=(Job(CommandKey("k"), "f", "p", 0, {"a": value}),)),
+    "an event": lambda value: replace(EMPTY, pending=Pending(EventReceived(MOMENT, "c", User("u"), "e", {"a": value}))),
+    "a message": lambda value: replace(
+        EMPTY, pending=Pending(MessageReceived(MOMENT, "c", User("u"), "x", Understood(found=(Found(value),))))
+    ),
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("value", [Decimal(0), timedelta(0), 2**64, Money(Decimal("0.10"), "EUR"), (date(2026, 1, 1),)])
+def test_a_value_comes_back_from_every_place_of_a_position(place: str, value: Value) -> None:
+    position = PLACES[place](value)
+    back = decode(encode(position), Position)
+    assert (back, repr(back)) == (position, repr(position))
 
 
 @given(VALUES)
