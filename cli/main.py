@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from flowc.cli import build, chat, check, dead, doctor, erase, explain, fmt, graph, init, serve, test
+from flowc.cli import build, chat, check, dead, doctor, erase, explain, fmt, graph, init, serve, simulate, test
 from flowc.cli.terminal import FINE, INTERRUPTED, USAGE, Stop
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app.command("fmt")(fmt.fmt)
 app.command("test")(test.run_tests)
 app.command("chat")(chat.chat)
 app.command("serve")(serve.serve)
+app.command("simulate")(simulate.simulate)
 app.command("explain")(explain.explain)
 app.command("graph")(graph.graph)
 app.command("build")(build.build)

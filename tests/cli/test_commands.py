@@ -12,7 +12,21 @@ KEYS = {
     *("help", "notes", "related", "fix"),
 }
 BROKEN = 'flow shop 1.0.0\n\nstate start\n  say "Hello"\n  -> nowhere\n'
-COMMANDS = ["init", "check", "fmt", "test", "chat", "serve", "explain", "graph", "build", "doctor", "erase", "dead"]
+COMMANDS = [
+    "init",
+    "check",
+    "fmt",
+    "test",
+    "chat",
+    "serve",
+    "explain",
+    "graph",
+    "build",
+    "doctor",
+    "erase",
+    "dead",
+    "simulate",
+]
 
 
 @pytest.fixture

@@ -1,0 +1,233 @@
+"""What a crowd would meet: the real engine, kernel, policies and store in simulated time, against backends that are
+queues.
+
+What is simulated takes no time but that of backends and users: the work of the server itself is not in it, so a
+forecast holds as long as its turns are few for the machine (`docs/operating.md`, Capacity).
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Final, Literal
+
+from msgspec import Struct
+
+from flowc.runtime.engine.engine import Engine
+from flowc.runtime.engine.errors import Refusal
+from flowc.runtime.engine.message import Accepted, Message
+from flowc.runtime.environment import Environment
+from flowc.runtime.kernel.events import CallResult, Succeeded
+from flowc.runtime.program import Operation, PriorityClass, Program
+from flowc.runtime.services.backend import Backend
+from flowc.runtime.services.calls import Services
+from flowc.runtime.services.port import Adapter, Call, Claim, Later, LoopClock, Seen
+from flowc.runtime.simulate.crowd import Visit
+from flowc.runtime.simulate.loop import SimulatedLoop, simulated
+from flowc.runtime.simulate.profile import Operating
+from flowc.runtime.simulate.queueing import QueueingBackend
+from flowc.runtime.simulate.quick import QuickStore
+from flowc.runtime.store.rows import Address, Wanted
+from flowc.runtime.values import Shapes
+
+__all__ = ["Called", "Forecast", "Heard", "Job", "forecast"]
+
+BEGINS_MS: Final = 1_767_225_600_000  # 2026-01-01 UTC: a forecast is the same whenever it is made
+LONGEST_REST_S: Final = 3_600  # after the last answer, for jobs
+SAMPLE_S: Final = 1.0
+
+Ending = Literal["answered", "refused", "failed"]
+
+
+class Heard(Struct, frozen=True):
+    """What came of a message that was sent at `at_s`. `first_s` until the first words; `done_s` until all replies."""
+
+    at_s: float
+    priority: PriorityClass
+    ending: Ending
+    first_s: float
+    done_s: float
+    handed_over: bool = False
+
+
+class Called(Struct, frozen=True):
+    """A call of a turn as it ended: `ok`, or a kind of failure. `cached`: it failed so, and an earlier answer was
+    served."""
+
+    at_s: float
+    service: str
+    operation: str
+    outcome: str
+    took_s: float
+    cached: bool = False
+
+
+class Job(Struct, frozen=True):
+    """A deferred write that is settled at `at_s`, `waited_s` after its turn."""
+
+    at_s: float
+    service: str
+    operation: str
+    priority: PriorityClass
+    outcome: str
+    waited_s: float
+
+
+@dataclass(slots=True)
+class Forecast:
+    """What was noted. `attempts` with the second in which they ended; `waiting` is how many jobs there were, once a
+    second; `seconds` until all had an answer; `jobs_left` when it ended."""
+
+    heard: list[Heard] = field(default_factory=list)
+    calls: list[Called] = field(default_factory=list)
+    jobs: list[Job] = field(default_factory=list)
+    attempts: list[tuple[float, Seen]] = field(default_factory=list)
+    waiting: list[tuple[float, int]] = field(default_factory=list)
+    backends: dict[str, QueueingBackend] = field(default_factory=dict)
+    turns: int = 0
+    seconds: float = 0.0
+    jobs_left: int = 0
+
+
+class StoreClock:
+    """The store's clock on a simulated loop."""
+
+    def __init__(self, loop: SimulatedLoop) -> None:
+        self._loop = loop
+
+    def now_ms(self) -> int:
+        return BEGINS_MS + round(self._loop.time() * 1000)
+
+
+def forecast(
+    program: Program,
+    visits: Sequence[Visit],
+    operations: Mapping[tuple[str, str], Operating],
+    at_once: Mapping[str, float],
+    *,
+    seed: int = 0,
+    progress: Callable[[int], None] = lambda done: None,
+) -> Forecast:
+    """What `visits` meet; `progress` is called with the number of them that are over. The same arguments, the same
+    forecast."""
+    loop = SimulatedLoop()
+    found, clock = Forecast(), LoopClock()
+    shapes = Shapes(program.records, program.zone, program.currency)
+    for name, service in program.services.items():
+        of_service = {op: operations.get((name, op), Operating()) for op in service.operations}
+        places = at_once.get(name, float("inf"))
+        found.backends[name] = QueueingBackend(of_service, places, shapes, clock, Random(f"{seed} {name}"))
+    return simulated(_played(program, visits, found, clock, loop, seed, progress), loop)
+
+
+async def _played(
+    program: Program,
+    visits: Sequence[Visit],
+    found: Forecast,
+    clock: LoopClock,
+    loop: SimulatedLoop,
+    seed: int,
+    progress: Callable[[int], None],
+) -> Forecast:
+    rng = Random(f"{seed} engine")
+    store = QuickStore(StoreClock(loop))
+    services = Noted(program, found.backends, clock, rng, found)
+    environment = Environment("simulate")
+    opened = Engine.open(program, environment, store=store, services=services, clock=clock, rng=rng, drain_s=0)
+    async with opened as engine:
+        sampling = asyncio.ensure_future(_sample(store, found, clock))
+        guests = [asyncio.ensure_future(_visit(engine, store, visit, found, clock)) for visit in visits]
+        for done, guest in enumerate(asyncio.as_completed(guests), 1):
+            await guest
+            progress(done)
+        found.seconds = clock.now()
+        while store.jobs and clock.now() < found.seconds + LONGEST_REST_S:
+            await clock.sleep(SAMPLE_S)
+        found.jobs_left = store.jobs
+        sampling.cancel()
+    return found
+
+
+async def _visit(engine: Engine, store: QuickStore, visit: Visit, found: Forecast, clock: LoopClock) -> None:
+    """One user, from the first message to the last answer."""
+    await clock.sleep(visit.at_s)
+    answers = []
+    for number, (wait_s, text) in enumerate(visit.messages):
+        await clock.sleep(wait_s)
+        message = Message(visit.conversation, text, id=str(number), user=visit.user)
+        answer = asyncio.ensure_future(_sent(engine, store, message, found, clock))
+        answers.append(answer)
+        if not visit.is_open:
+            await answer
+    for answer in answers:
+        await answer
+
+
+async def _sent(engine: Engine, store: QuickStore, message: Message, found: Forecast, clock: LoopClock) -> None:
+    began, first = clock.now(), 0.0
+    ending: Ending = "answered"
+    handed_over = False
+    try:
+        answer = await engine.accept(message)
+        while isinstance(answer, Accepted):
+            first = first or clock.now()
+            answer = await engine.accept(message)  # the same id: it is attached to the turns that run
+        ending = "failed" if answer.outcome == "fault" else "answered"
+        handed_over = answer.state == "handoff"
+    except Refusal as refusal:
+        ending = "refused" if refusal.status in (429, 503) else "failed"
+    now = clock.now()
+    row = (await store.load([Wanted(Address(message.conversation))]))[0].row
+    found.turns += 1
+    found.heard.append(Heard(began, row.priority, ending, (first or now) - began, now - began, handed_over))
+
+
+async def _sample(store: QuickStore, found: Forecast, clock: LoopClock) -> None:
+    while True:
+        found.waiting.append((clock.now(), store.jobs))
+        await clock.sleep(SAMPLE_S)
+
+
+class Noted(Services):
+    """The services, with a note of what each call and each job came to."""
+
+    def __init__(
+        self, program: Program, adapters: Mapping[str, Adapter], clock: LoopClock, rng: Random, found: Forecast
+    ) -> None:
+        super().__init__(program, adapters, clock=clock, draw=rng.random, watch=self._seen)
+        self._time = clock
+        self._found = found
+        self._outcomes: dict[int, str] = {}  # of the calls under way, before any cache
+
+    async def read(self, call: Call) -> CallResult:
+        began = self._time.now()
+        result = await super().read(call)
+        outcome, took_s = self._outcomes.pop(id(call)), self._time.now() - began
+        is_cached = isinstance(result, Succeeded) and outcome != "ok"
+        self._found.calls.append(Called(began, call.service, call.operation, outcome, took_s, is_cached))
+        return result
+
+    async def _fresh(self, backend: Backend, operation: Operation, call: Call) -> CallResult:
+        result = await super()._fresh(backend, operation, call)
+        self._outcomes[id(call)] = _outcome(result)
+        return result
+
+    async def write(self, call: Call, claim: Claim) -> CallResult | Later:
+        began = self._time.now()
+        result = await super().write(call, claim)
+        if isinstance(result, Later):
+            return result
+        now = self._time.now()
+        if claim.deferred:
+            waited_s = claim.waited_s + now - began
+            self._found.jobs.append(Job(now, call.service, call.operation, call.priority, _outcome(result), waited_s))
+        else:
+            self._found.calls.append(Called(began, call.service, call.operation, _outcome(result), now - began))
+        return result
+
+    def _seen(self, seen: Seen) -> None:
+        self._found.attempts.append((self._time.now(), seen))
+
+
+def _outcome(result: CallResult) -> str:
+    return "ok" if isinstance(result, Succeeded) else result.kind
