@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["environment_of", "settings_of", "tokens_of", "tracing_of"]
 
 
+DAY_MS = 24 * 3600 * 1000
+
+
 def settings_of(project: "Project", name: str) -> "Settings":
     """The table `[environments.NAME]`."""
     found = project.settings
@@ -52,6 +55,7 @@ def environment_of(project: "Project", name: str) -> "Environment":
         folder,
         rates_of(settings),
         {token: rates_of(table) for token, table in settings.tokens.items()},
+        int(settings.keep.removesuffix("d")) * DAY_MS,
     )
 
 

@@ -21,6 +21,9 @@ RATE: Final = re.compile(r"[0-9]{1,9}/[smhd]")
 __all__ = ["Bot", "Environment", "Secret", "ServiceSettings", "Settings", "Understanding", "read_settings"]
 
 
+SHORTEST_DAYS: Final = 7  # for so long an id is known
+
+
 class Table(BaseModel):
     """A table of the file: closed and frozen."""
 
@@ -95,6 +98,16 @@ def _rate(text: str) -> str:
 Rate = Annotated[str, AfterValidator(_rate)]
 
 
+def _age(text: str) -> str:
+    days = re.fullmatch(r"([0-9]{1,5})d", text)
+    if days is None or int(days[1]) < SHORTEST_DAYS:
+        raise ValueError(f"`{text}` is no age; give whole days, {SHORTEST_DAYS}d at least, such as `90d`")
+    return text
+
+
+Age = Annotated[str, AfterValidator(_age)]
+
+
 class Token(Table):
     """Who may use the server: a token and its role, and how much may come by it. What it leaves out is the
     environment's."""
@@ -115,7 +128,8 @@ class Tracing(Table):
 
 
 class Environment(Table):
-    """`limit` and `limit_per_user` are those of each token, or of a server without tokens."""
+    """`limit` and `limit_per_user` are those of each token, or of a server without tokens. What is older than `keep` is
+    removed."""
 
     store: str = "sqlite:///.flowc/dev.db"
     require_signed: bool = False
@@ -124,6 +138,7 @@ class Environment(Table):
     tracing: Tracing | None = None
     host: str | None = None
     port: int | None = None
+    keep: Age = "90d"
     limit: Rate | None = None
     limit_per_user: Rate | None = None
 

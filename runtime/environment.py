@@ -14,7 +14,7 @@ from flowc.runtime.understanding.open import ClassifierSettings
 class Environment:
     """`[environments.NAME]`. `store` is `memory:` or `sqlite:///PATH`, a relative path from `folder`. `chain` names the
     providers of understanding, in the order they are asked. `rates` bound what each tenant may send, `rates_of` those
-    that have their own."""
+    that have their own. What is older than `keep_ms` is removed; None: nothing is."""
 
     name: str = "dev"
     store: str = "memory:"
@@ -24,3 +24,4 @@ class Environment:
     folder: Path = Path()
     rates: Rates = field(default_factory=Rates)
     rates_of: Mapping[str, Rates] = field(default_factory=dict)
+    keep_ms: int | None = None

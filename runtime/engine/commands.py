@@ -150,6 +150,9 @@ class Commands:
     async def _take(self, rows: Sequence[StoredCommand]) -> None:
         """Goes on with rows that are leased to us. A place that could not be used is given back."""
         now, begun = self._around.time.now(), set[CommandKey]()
+        lapsed = sum(row.server is not None for row in rows)
+        if lapsed:
+            self._around.metrics.repairs.add("command", by=lapsed)
         for row in rows:
             self._dispatch.take(row.service, row.priority, now)
         try:

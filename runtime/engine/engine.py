@@ -19,6 +19,7 @@ from flowc.runtime.engine.census import Standing
 from flowc.runtime.engine.commands import Commands
 from flowc.runtime.engine.counts import Counts
 from flowc.runtime.engine.errors import Malformed, NotFound, Refusal, TooLong, Unavailable
+from flowc.runtime.engine.keeper import keep
 from flowc.runtime.engine.message import Accepted, Message, Sent, Turn, Whereabouts
 from flowc.runtime.engine.opening import Given, surroundings_of
 from flowc.runtime.engine.pending import Pending, hash_of
@@ -107,6 +108,8 @@ class Engine:
             surroundings_of(bundle, environment, given) as around,
             cls.over(around, sweep_every_s=sweep_every_s, drain_s=drain_s) as engine,
         ):
+            if environment.keep_ms is not None:
+                around.start(keep(around, environment.keep_ms))
             yield engine
 
     @classmethod

@@ -19,6 +19,7 @@ from flowc.runtime.store.rows import Address, DueTimer
 EVERY_S: Final = 0.5
 LEAST_WAIT_S: Final = 0.001
 MOST_AT_ONCE: Final = 256
+OVERDUE_MS: Final = 5_000  # a timer that was due so long ago was claimed by somebody who did not live to take it
 
 
 class Sweeper:
@@ -70,6 +71,8 @@ class Sweeper:
         for timer in due.timers:
             self._fire(timer)
         orphans = await store.claim("inbox", ALL_SHARDS, MOST_AT_ONCE, holder)
+        if orphans.inbox:
+            self._around.metrics.repairs.add("inbox", by=len(orphans.inbox))
         for orphan in orphans.inbox:
             self._session(orphan.address).look()
         self._commands.apply(await store.pauses())
@@ -78,7 +81,10 @@ class Sweeper:
     def _fire(self, due: DueTimer) -> None:
         session, timer = self._session(due.address), due.timer
         if timer.after_ms == 0:
+            self._around.metrics.repairs.add("turn")
             return session.wake()  # no silence: the turn that must follow the last one
+        if self._around.store.clock.now_ms() - timer.due_ms > OVERDUE_MS:
+            self._around.metrics.repairs.add("timer")
         session.fire(
             Pending(
                 timer_hash(due.incarnation, timer.generation, timer.after_ms),

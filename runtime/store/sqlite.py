@@ -251,6 +251,7 @@ class SqliteStore:
         return await self._read_aside(lambda connection: chain.scan(connection, cursor, limit))
 
     async def erase(self, address: Address) -> Row | None:
+        self._writer.empty_log()
         return await self._one(lambda connection: operating.erase(connection, address))
 
     async def prune(self, before_ms: int, cursor: str = "", limit: int = 100) -> Pruned:

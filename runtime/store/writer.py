@@ -24,7 +24,7 @@ import apsw
 
 from flowc.runtime.errors import StoreError, StoreUnavailable
 from flowc.runtime.store.beside import Beside
-from flowc.runtime.store.file import DISK, connect, connect_reading, discard
+from flowc.runtime.store.file import BUSY_MS, DISK, connect, connect_reading, discard
 from flowc.runtime.store.relief import Relief
 from flowc.runtime.telemetry.counting import Spread
 from flowc.runtime.telemetry.metrics import SIZES
@@ -89,6 +89,7 @@ class Writer:
     _renew_at: int = LOG_PAGES
     _idle: asyncio.Event | None = None
     _closed: bool = False
+    _empties: bool = False
     _relief: Relief = field(init=False)
 
     def __post_init__(self) -> None:
@@ -130,6 +131,11 @@ class Writer:
         if self._reader is not None:
             discard(self._reader)
             self._reader = None
+
+    def empty_log(self) -> None:
+        """What the log holds is soon neither there nor in the file any more, where the pages were overwritten: after
+        the next group of jobs that finds nobody reading it."""
+        self._empties = True
 
     @property
     def is_threaded(self) -> bool:
@@ -205,7 +211,7 @@ class Writer:
             asked.open -= 1
             if asked.open == 0 and not asked.future.done():  # a caller that was cancelled does not listen
                 asked.future.set_result(None)
-        self._relieve(loop)
+        self._relieve(loop, is_new=bool(group))
         if self._queue:
             self._schedule(loop)
         elif self._idle is not None and not self._busy:
@@ -290,24 +296,30 @@ class Writer:
 
     # ---------------------------------------------------------------------------------------------------------- the log
 
-    def _relieve(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _relieve(self, loop: asyncio.AbstractEventLoop, *, is_new: bool) -> None:
         """Keeps the log short. Nearly all of it is copied beside the commits, piece by piece; but as long as any of it
         is left it cannot begin anew, so that the last piece is copied while the commits wait."""
         connection = self._connection
         if connection is None:
             return None
         pages = _pages_written(connection) - self._written
+        if self._empties and is_new and not self._relief.is_under_way:
+            self._relief.end()
+            return self._renew(loop)
         if self._relief.is_over:
             self._relief.end()
             self._copy_at = pages + COPIED_PAGES
             if pages >= self._renew_at:
-                if self._beside is None:
-                    return self._checkpoint()
-                self._busy = True
-                return self._beside.do(self._checkpoint, lambda _: self._checkpointed(loop), loop)
+                return self._renew(loop)
         elif pages >= self._copy_at and not self._relief.is_under_way:
             self._relief.begin()
         return None
+
+    def _renew(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._beside is None:
+            return self._checkpoint()
+        self._busy = True
+        return self._beside.do(self._checkpoint, lambda _: self._checkpointed(loop), loop)
 
     def _checkpointed(self, loop: asyncio.AbstractEventLoop) -> None:
         self._busy = False
@@ -321,6 +333,8 @@ class Writer:
         self.figures.checkpoints += 1
         try:
             pages, copied = self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            if self._empties and copied >= pages:
+                self._empties = not _truncated(self._connection)
         except DISK:
             self._drop()
             return
@@ -351,3 +365,15 @@ def _pages_written(connection: apsw.Connection) -> int:
     """Into the log, since the connection was opened. A hook of SQLite tells of each COMMIT too, but has to wait for
     Python's lock in the midst of it."""
     return connection.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE)[0]
+
+
+def _truncated(connection: apsw.Connection) -> bool:
+    """Whether the log, copied already, could be cut to nothing: not while somebody reads."""
+    connection.set_busy_timeout(0)
+    try:
+        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    except apsw.BusyError:
+        return False
+    finally:
+        connection.set_busy_timeout(BUSY_MS)
+    return True

@@ -108,6 +108,7 @@ class Metrics:
         self.repairs = Counter(
             "flowc_sweeper_repairs_total", "What the sweeper found left by a server that stopped.", ("kind",)
         )
+        self.removed = Counter("flowc_store_removed_total", "What was removed because it was old.", ("kind",))
         # The store
         self.commits = Counter("flowc_store_commits_total", "Transactions of the writer.")
         self.commit_seconds = Counter("flowc_store_commit_seconds_total", "Time spent in transactions.")

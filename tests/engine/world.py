@@ -25,6 +25,7 @@ from flowc.runtime.simulate.clock import SimulatedClock
 from flowc.runtime.store.port import Store
 from flowc.runtime.store.rows import Address, Holder, JournalRow, Loaded, Outcome, Unit, Unknown, Wanted
 from flowc.runtime.telemetry import silent
+from flowc.runtime.telemetry.metrics import Metrics
 from flowc.runtime.understanding.port import Heard
 
 START_MS = 1_790_000_000_000
@@ -130,6 +131,7 @@ class World:
         self.clock = clock
         self.backends = Backends()
         self.logged: list[tuple[str, str]] = []
+        self.metrics = Metrics()
         self._servers = 0
 
     @asynccontextmanager
@@ -145,6 +147,7 @@ class World:
             clock=self.clock,
             rng=Random(self._servers),
             log=lambda severity, event, facts: self.logged.append((severity, event)),
+            metrics=self.metrics,
             sweep_every_s=inf,
             drain_s=0,
         )
