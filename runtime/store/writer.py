@@ -245,6 +245,8 @@ class Writer:
         self._connection.execute("COMMIT")
         took_s = self.timer() - began
         self.figures.synced_s += took_s
+        if self._busy:  # beside the loop, where the rest of the group is counted
+            self.figures.busy_s += took_s
         if took_s >= SLOW_S and self._beside is None:
             self._beside = Beside("flowc-store-commit")
 
