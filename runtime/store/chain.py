@@ -9,7 +9,7 @@ from typing import NamedTuple
 import apsw
 
 from flowc.runtime.store.places import Columns, place_of
-from flowc.runtime.store.recent import EventHash, Seen
+from flowc.runtime.store.recent import EventHash, Recent, Seen
 from flowc.runtime.store.rows import Address, Entry, JournalRow, Repetition, TurnReplies
 
 
@@ -71,17 +71,17 @@ def replies_since(connection: apsw.Connection, newest: int, oldest: int) -> tupl
     return tuple(_replies(connection, link) for link in reversed(links))
 
 
-def caused(connection: apsw.Connection, newest: int, event: EventHash, seen: Seen) -> Repetition | None:
-    """All turns that an event caused so far: its own, and those that name it as their cause. None where its own is no
+def caused(connection: apsw.Connection, newest: int, event: EventHash, recent: Recent, seen: Seen) -> Repetition | None:
+    """All turns that an event caused so far: its own, and those that have the same cause. None where its own is no
     longer kept."""
-    turns: list[TurnReplies] = []
+    later: list[Link] = []
     for link in back(connection, newest):
-        is_first = (link.incarnation, link.turn) == (seen.incarnation, seen.turn)
-        if is_first or link.cause == event:
-            turns.append(_replies(connection, link))
-        if is_first:
-            digest = connection.execute("SELECT digest FROM journal WHERE id = ?", (link.id,)).get or b""
-            return Repetition(digest, None, tuple(reversed(turns)))
+        if (link.incarnation, link.turn) == (seen.incarnation, seen.turn):
+            digests = connection.execute("SELECT digest FROM journal WHERE id = ?", (link.id,)).get or b""
+            cause = link.cause or event
+            links = (link, *[each for each in reversed(later) if each.cause == cause])
+            return Repetition(recent.part(event, digests), None, tuple(_replies(connection, each) for each in links))
+        later.append(link)
     return None
 
 

@@ -38,9 +38,11 @@ def receive(connection: apsw.Connection, event: Incoming, holder: Holder, now_ms
     if isinstance(found, Standing):
         if found.erased:
             return Gone()
-        if event.kind in LIMITED and (seen := Recent(found.recent).find(event.hash)) is not None:
-            digest = _digest_of(connection, found, seen.incarnation, seen.turn)
-            return Known(digest in (None, event.digest), None, seen.incarnation, seen.turn)
+        recent = Recent(found.recent)
+        if event.kind in LIMITED and (seen := recent.find(event.hash)) is not None:
+            digests = _digests_of(connection, found, seen.incarnation, seen.turn)
+            is_same = digests is None or recent.part(event.hash, digests) == event.digest
+            return Known(is_same, None, seen.incarnation, seen.turn)
     return _put(connection, event, holder, now_ms, found)
 
 
@@ -103,7 +105,7 @@ def _lend(connection: apsw.Connection, address: Address, shard: int, priority: i
     )
 
 
-def _digest_of(connection: apsw.Connection, found: Standing, incarnation: int, turn: int) -> bytes | None:
+def _digests_of(connection: apsw.Connection, found: Standing, incarnation: int, turn: int) -> bytes | None:
     """None where the turn is no longer kept."""
     for link in chain.back(connection, found.journal):
         if (link.incarnation, link.turn) == (incarnation, turn):
@@ -127,6 +129,18 @@ def takeable(connection: apsw.Connection, address: Address, number: int, shard: 
     if event.kind != "result" and connection.execute(earlier, (shard, address, number)).fetchone():
         return None
     return event
+
+
+def messages(
+    connection: apsw.Connection, address: Address, shard: int, after: int, last: int
+) -> tuple[InboxEvent, ...]:
+    """Those behind one number, up to another."""
+    found = connection.execute(
+        f"SELECT {_COLUMNS} FROM inbox WHERE shard = ? AND address = ? AND number > ? AND number <= ? "
+        "AND kind = 'message' ORDER BY number",
+        (shard, address, after, last),
+    )
+    return tuple(_event(address, row) for row in found)
 
 
 def first(

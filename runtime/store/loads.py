@@ -66,7 +66,7 @@ def _repetition(
     if wanted.event is None:
         return None
     if (seen := recent.find(wanted.event)) is not None:
-        return chain.caused(connection, newest, wanted.event, seen)
+        return chain.caused(connection, newest, wanted.event, recent, seen)
     return _waiting(connection, wanted, shard)
 
 

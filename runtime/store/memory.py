@@ -129,22 +129,26 @@ class MemoryStore:
         lost = self._lost(one, unit)
         if lost is not None:
             return Lost(lost)
-        event: Incoming | None = None
+        events: list[Incoming] = []
         match unit.source:
             case Direct(event, awaited):
+                events = [event]
                 if event.kind in LIMITED and one.row.recent.find(event.hash) is not None:
                     return Lost("known")
                 if one.inbox and not awaited:
                     receipt = remembered.put(one, event, unit.holder, now_ms)
                     return InboxFull() if isinstance(receipt, InboxFull) else Behind(remembered.number_of(receipt))
-            case FromInbox(number):
+            case FromInbox(number, merged):
                 held = next((held.held for held in one.inbox if held.held.number == number), None)
                 if held is None or not remembered.may_be_taken(one, held):
                     return Lost("inbox")
-                event = held.event
-                one.inbox = [held for held in one.inbox if held.held.number != number]
-                one.taken = max(one.taken, number)
-        return self._write(one, unit, event, now_ms)
+                behind = remembered.messages(one, number, merged[-1]) if merged else []
+                if [each.number for each in behind] != list(merged):
+                    return Lost("inbox")
+                events = [held.event, *[each.event for each in behind]]
+                one.inbox = [held for held in one.inbox if held.held.number not in (number, *merged)]
+                one.taken = max(one.taken, number, *merged)
+        return self._write(one, unit, events, now_ms)
 
     def _lost(self, one: remembered.Conversation, unit: Unit) -> LostWhy | None:
         base = unit.base
@@ -159,11 +163,12 @@ class MemoryStore:
                 return "deployment"
         return "settled" if unit.settles is not None and unit.settles not in one.commands else None
 
-    def _write(self, one: remembered.Conversation, unit: Unit, event: Incoming | None, now_ms: int) -> Committed:
+    def _write(self, one: remembered.Conversation, unit: Unit, events: Sequence[Incoming], now_ms: int) -> Committed:
         base, number = unit.base, unit.incarnation
         recent, digest = one.row.recent, b""
-        if event is not None and event.kind in LIMITED:
-            recent, digest = recent.adding(event.hash, number, unit.turn, now_ms), event.digest
+        for event in events:
+            if event.kind in LIMITED:
+                recent, digest = recent.adding(event.hash, number, unit.turn, now_ms), digest + event.digest
         forgets = unit.ended and not unit.jobs
         row = Row(
             base.address,
@@ -243,11 +248,12 @@ class MemoryStore:
             return Gone()
         seen = one.row.recent.find(event.hash) if event.kind in LIMITED else None
         if seen is not None:
-            digest = next(
+            digests = next(
                 (t.digest for t in one.journal if (t.row.incarnation, t.row.turn) == (seen.incarnation, seen.turn)),
                 None,
             )
-            return Known(digest in (None, event.digest), None, seen.incarnation, seen.turn)
+            is_same = digests is None or one.row.recent.part(event.hash, digests) == event.digest
+            return Known(is_same, None, seen.incarnation, seen.turn)
         return remembered.put(one, event, holder, now_ms)
 
     async def tried(self, address: Address, number: int, holder: Holder) -> int | None:

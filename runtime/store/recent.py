@@ -44,6 +44,19 @@ class Recent(Struct, frozen=True):
         _, _, incarnation, turn = _ENTRY.unpack_from(self.packed, at)
         return Seen(incarnation, turn)
 
+    def part(self, wanted: EventHash, digests: bytes) -> bytes:
+        """Of the digests that a turn was caused with, one behind the other, that of an id that was seen."""
+        seen = self.find(wanted)
+        of_turn = [
+            found
+            for found, _, incarnation, turn in _ENTRY.iter_unpack(self.packed)
+            if seen is not None and (incarnation, turn) == (seen.incarnation, seen.turn)
+        ]
+        if len(of_turn) < 2:
+            return digests
+        size, at = len(digests) // len(of_turn), of_turn.index(wanted)
+        return digests[at * size : (at + 1) * size]
+
     def adding(self, seen: EventHash, incarnation: int, turn: int, now_ms: int) -> "Recent":
         """With one more id, without those that are older than 7 days."""
         size, packed, now_s = _ENTRY.size, self.packed, now_ms // 1000

@@ -149,6 +149,11 @@ def may_be_taken(one: Conversation, wanted: InboxEvent) -> bool:
     )
 
 
+def messages(one: Conversation, after: int, last: int) -> list[InboxEvent]:
+    """Those behind one number, up to another."""
+    return [held.held for held in one.inbox if held.held.event.kind == "message" and after < held.held.number <= last]
+
+
 def count_try(held: Held, holder: Holder, now_ms: int) -> None:
     held.held = replace(held.held, tries=held.held.tries + 1)
     held.lease_ms = now_ms + holder.lease_ms
@@ -242,9 +247,12 @@ def repetition(one: Conversation, event: EventHash) -> Repetition | None:
     if (seen.incarnation, seen.turn) not in ids:
         return None  # no longer kept
     first = ids.index((seen.incarnation, seen.turn))
-    turns = [turn for turn in one.journal[first + 1 :] if turn.row.cause == event]
+    cause = one.journal[first].row.cause or event
+    turns = [turn for turn in one.journal[first + 1 :] if turn.row.cause == cause]
     return Repetition(
-        one.journal[first].digest, None, (replies_of(one.journal[first]), *(replies_of(turn) for turn in turns))
+        one.row.recent.part(event, one.journal[first].digest),
+        None,
+        (replies_of(one.journal[first]), *(replies_of(turn) for turn in turns)),
     )
 
 

@@ -245,9 +245,12 @@ class Direct(Struct, frozen=True):
 
 
 class FromInbox(Struct, frozen=True):
-    """The event has this number in the inbox. No message may stand before it there, unless it is a result."""
+    """The event has this number in the inbox. No message may stand before it there, unless it is a result. `merged` are
+    the numbers of the messages behind it that the same turn takes with it: all that there are up to the last of them,
+    and each as if it had caused the turn."""
 
     number: int
+    merged: tuple[int, ...] = ()
 
 
 class Continuing(Struct, frozen=True):

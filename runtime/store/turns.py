@@ -47,6 +47,12 @@ class Taken(NamedTuple):
     hash: EventHash | None = None
     digest: bytes | None = None
     number: int | None = None
+    merged: tuple[tuple[EventHash, int], ...] = ()
+
+    @property
+    def last(self) -> int:
+        """The highest number that it takes from the inbox."""
+        return self.merged[-1][1] if self.merged else self.number or 0
 
 
 class Mark(NamedTuple):
@@ -80,7 +86,8 @@ def commit_unit(connection: apsw.Connection, unit: Unit, now_ms: int, marks: Mar
     if not isinstance(taken, Taken):
         return taken
     if taken.hash is not None:
-        recent = recent.adding(taken.hash, unit.incarnation, unit.turn, now_ms)
+        for each in (taken.hash, *[merged for merged, _ in taken.merged]):
+            recent = recent.adding(each, unit.incarnation, unit.turn, now_ms)
     done, mark = _write(connection, unit, found, retired, taken, recent, now_ms)
     remember(marks, base.address, mark)
     return done
@@ -140,9 +147,15 @@ def _source(
             if waits and not awaited:
                 return inbox.put_behind(connection, event, unit.holder, now_ms)
             return _taken(event, None)
-        case FromInbox(number):
+        case FromInbox(number, merged):
             held = inbox.takeable(connection, address, number, shard)
-            return Lost("inbox") if held is None else _taken(held, number)
+            if held is None or not merged:
+                return Lost("inbox") if held is None else _taken(held, number)
+            behind = inbox.messages(connection, address, shard, number, merged[-1])
+            if [each.number for each in behind] != list(merged):
+                return Lost("inbox")
+            digests = b"".join([held.digest, *[each.event.digest for each in behind]])
+            return Taken(held.hash, digests, number, tuple([(each.event.hash, each.number) for each in behind]))
         case Continuing():
             return Taken()
         case _:
@@ -175,16 +188,16 @@ def _write(
         timers.look(connection, due_ms, shard, base.address, unit)
     row = _row(unit, at_ms, recent)
     if isinstance(found, int):
-        _insert(connection, row, found, look_ms, last, taken.number or 0)
+        _insert(connection, row, found, look_ms, last, taken.last)
         home = found
     elif retired is None:
         if unit.opens and found.jobs:
             _retire(connection, found, shard)
-        _update(connection, row, found, look_ms, last, max(found.taken, taken.number or 0))
+        _update(connection, row, found, look_ms, last, max(found.taken, taken.last))
         home = found.place
     else:
         _update_retired(connection, unit, row, look_ms, shard)
-        numbers = max(found.taken, taken.number or 0)
+        numbers = max(found.taken, taken.last)
         connection.execute(
             "UPDATE conversation SET journal = ?, taken = ?, recent = ? WHERE place = ?",
             (last, numbers, recent.packed, found.place),
@@ -465,5 +478,6 @@ def _next(connection: apsw.Connection, unit: Unit, taken: Taken, shard: int, now
     """The first event of the inbox after this turn."""
     address = unit.base.address
     if taken.number is not None:
-        inbox.remove(connection, address, taken.number, shard)
+        for number in (taken.number, *[merged for _, merged in taken.merged]):
+            inbox.remove(connection, address, number, shard)
     return inbox.first(connection, address, shard, unit.holder if unit.takes_next else None, now_ms)

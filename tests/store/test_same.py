@@ -44,6 +44,9 @@ KINDS: st.SearchStrategy[EventKind] = st.sampled_from(["message", "event", "resu
 PRIORITIES: dict[CommandKey, PriorityClass] = {CommandKey("x"): "low", CommandKey("y"): "bulk", CommandKey("z"): "high"}
 KEYS = st.sampled_from([CommandKey(key) for key in "xyz"])
 NUMBERS = st.integers(1, 4)
+MERGED = st.integers(1, 3).flatmap(
+    lambda first: st.integers(first + 1, 5).map(lambda last: FromInbox(first, tuple(range(first + 1, last + 1))))
+)
 
 
 def end_leases(store: MemoryStore, now_ms: int) -> None:
@@ -85,7 +88,9 @@ class Same(RuleBasedStateMachine):
 
     @rule(
         address=ADDRESSES,
-        source=st.one_of(st.builds(Continuing), st.builds(FromInbox, NUMBERS), st.tuples(NAMES, KINDS, st.booleans())),
+        source=st.one_of(
+            st.builds(Continuing), st.builds(FromInbox, NUMBERS), MERGED, st.tuples(NAMES, KINDS, st.booleans())
+        ),
         holder=HOLDERS,
         incarnation=st.sampled_from([None, None, None, 1, 2]),
         stale=st.booleans(),

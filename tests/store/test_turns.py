@@ -173,6 +173,40 @@ async def test_taking_the_next_event_counts_its_try_in_the_same_transaction(stor
     assert loaded.inbox == (one.next,)
 
 
+async def test_a_unit_takes_several_messages_whole_or_not_at_all(store: Store) -> None:
+    row = await begun(store)
+    await store.receive([event("one"), event("two"), event("hot"), event("odd", body=b"other")], A)
+    assert await outcome(store, unit(row, FromInbox(1, (3,)))) == Lost("inbox")
+    assert await outcome(store, unit(row, FromInbox(1, (2, 9)))) == Lost("inbox")
+    cause = event("one").hash
+    taken = await outcome(store, unit(row, FromInbox(1, (2, 3)), cause=cause))
+    assert isinstance(taken, Committed)
+    assert taken.next is not None
+    assert taken.next.number == 4
+    last = await committed(store, unit(taken.row, cause=cause))
+    for name in ("one", "two", "hot"):
+        assert await outcome(store, unit(last, message(name))) == Lost("known")
+        [known] = await store.receive([event(name)], A)
+        assert known == Known(True, None, 1, 2)
+        [known] = await store.receive([event(name, body=b"another")], A)
+        assert known == Known(False, None, 1, 2)
+        [loaded] = await store.load([Wanted(ANNA, event=event(name).hash)])
+        assert loaded.repetition is not None
+        assert [turn.turn for turn in loaded.repetition.turns] == [2, 3]
+        assert loaded.repetition.digest == name.encode()
+    [received] = await store.receive([event("new")], A)
+    assert received == Received(5, False)
+
+
+async def test_a_result_between_messages_stays_when_they_are_taken_together(store: Store) -> None:
+    row = await begun(store)
+    await store.receive([event("one"), event("done", kind="result"), event("two")], A)
+    taken = await outcome(store, unit(row, FromInbox(1, (3,))))
+    assert isinstance(taken, Committed)
+    assert taken.next is not None
+    assert taken.next.number == 2
+
+
 async def test_a_message_does_not_overtake_a_message_and_a_result_may(store: Store) -> None:
     row = await begun(store)
     await store.receive([event("one"), event("two"), event("done", kind="result")], A)
