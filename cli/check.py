@@ -1,18 +1,22 @@
 """`flowc check`: every finding of a project."""
 
 import os
+import shutil
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flowc.cli.options import Color, ColorOption, PathsArgument, ProjectOption, QuietOption
-from flowc.cli.projects import projects_under
-from flowc.cli.terminal import FINDINGS, FINE, Terminal
+from flowc.cli.projects import MANIFEST, is_skipped, projects_under
+from flowc.cli.repairs import show_repairs, write_repairs
+from flowc.cli.terminal import FINDINGS, FINE, Stop, Terminal
+from flowc.cli.watching import watched
 
 if TYPE_CHECKING:
     from flowc.compiler.compile import Outcome
@@ -26,14 +30,19 @@ __all__ = ["Format", "check", "findings_in", "findings_of", "has_errors", "repor
 class Format(StrEnum):
     TEXT = "text"
     JSON = "json"
+    SARIF = "sarif"
     GITHUB = "github"
+    GITLAB = "gitlab"
+    JUNIT = "junit"
 
 
 def check(
     paths: PathsArgument = None,
     output: Annotated[Format, typer.Option("--format", help="How findings are written.")] = Format.TEXT,
-    fix: Annotated[bool, typer.Option("--fix", help="Apply the edits that are certain.")] = False,
+    fix: Annotated[bool, typer.Option("--fix", help="Make the edits that are certain.")] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Show what --fix would change, and change nothing.")] = False,
     statistics: Annotated[bool, typer.Option("--statistics", help="Count the findings by code.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Check again whenever a file changes.")] = False,
     project: ProjectOption = None,
     color: ColorOption = Color.AUTO,
     quiet: QuietOption = False,
@@ -42,16 +51,38 @@ def check(
 
     Example: flowc check flows/order_support.flow
 
-    A single `-` checks the flow on standard input.
+    A single `-` checks the flow on standard input. With --diff: exit 1 where something would change.
     """
     terminal = Terminal(color, quiet)
-    projects = chosen(paths, project)
-    findings = tuple(findings_of(each) for each in projects)
+    from_input = paths == [Path("-")]
+    if from_input and (fix or watch):
+        option = "--fix" if fix else "--watch"
+        raise Stop(f"standard input cannot be used with `{option}`", help="name a file, or use --diff")
+    if diff:
+        raise typer.Exit(show_repairs(chosen(paths, project), terminal))
+
+    def again() -> int:
+        return once(paths, project, output, terminal, fix=fix, statistics=statistics)
+
+    if watch:
+        watched(paths, project, again, terminal)
+    raise typer.Exit(again())
+
+
+def once(
+    paths: list[Path] | None,
+    project: Path | None,
+    output: Format,
+    terminal: Terminal,
+    *,
+    fix: bool,
+    statistics: bool,
+) -> int:
+    """Check, and print what was found; the exit code."""
     if fix:
-        repaired = sum(apply_fixes(each) for each in findings)
-        terminal.note(f"{repaired} {'file' if repaired == 1 else 'files'} changed")
-        if repaired:
-            findings = tuple(findings_of(each) for each in chosen(paths, project))
+        changed = sum(write_repairs(each) for each in chosen(paths, project))
+        terminal.note(f"{changed} {'file' if changed == 1 else 'files'} changed")
+    findings = tuple(findings_of(each) for each in chosen(paths, project))
     sources = {path: source for each in findings for path, source in each.sources.items()}
     diagnostics = tuple(diagnostic for each in findings for diagnostic in each.diagnostics)
     if statistics:
@@ -60,7 +91,7 @@ def check(
         terminal.write(report(diagnostics, sources, output, colour=terminal.colour))
     if output is Format.TEXT and not diagnostics:
         terminal.note(f"checked {len(sources)} {'file' if len(sources) == 1 else 'files'}: no findings")
-    raise typer.Exit(FINDINGS if has_errors(diagnostics) else FINE)
+    return FINDINGS if has_errors(diagnostics) else FINE
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +114,52 @@ def chosen(paths: list[Path] | None, directory: Path | None) -> tuple["Project",
 
 
 def findings_of(project: "Project") -> Findings:
-    """Every finding of `project`."""
+    """Every finding of `project`, those in its chats included where its flows have no error."""
     from flowc.compiler.compile import check_project
 
-    return findings_in(project, check_project(project))
+    outcome = check_project(project)
+    found = findings_in(project, outcome)
+    if project.main is None or has_errors(outcome.diagnostics):
+        return found
+    return with_chats(found, outcome)
+
+
+def with_chats(found: Findings, outcome: "Outcome") -> Findings:
+    """`found` with what is wrong in the project's `.chat` files."""
+    from flowc.dsl.diagnostic import sort
+
+    root = found.project.root
+    files = chats_in(root) if root is not None else ()
+    if not files or outcome.model is None:
+        return found
+    from flowc.compiler.chats import script_chats
+    from flowc.compiler.lower import lower
+    from flowc.dsl.parse import parse_chat
+
+    program = lower(outcome.model)
+    sources, problems = dict(found.sources), list(found.diagnostics)
+    for path in files:
+        source = read_chat(path)
+        parsed = parse_chat(source)
+        sources[source.path] = source
+        problems += parsed.diagnostics or script_chats(parsed.file, program)[1]
+    return replace(found, diagnostics=sort(problems), sources=sources)
+
+
+def chats_in(root: Path) -> tuple[Path, ...]:
+    """The `.chat` files of the project in `root`; a flow without a project has none."""
+    inside = (path for path in root.rglob("*.chat") if not is_skipped(path.relative_to(root)))
+    return tuple(sorted(inside)) if (root / MANIFEST).is_file() else ()
+
+
+def read_chat(path: Path) -> "SourceFile":
+    """The file at `path`, named as it is shown."""
+    from flowc.dsl.source import SourceFile
+
+    try:
+        return SourceFile(f"{prefix_of(path.parent)}{path.name}", path.read_bytes().decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise Stop(f"`{path}` is not UTF-8 (byte {error.start})", help="save the file as UTF-8") from error
 
 
 def findings_in(project: "Project", outcome: "Outcome") -> Findings:
@@ -150,14 +223,50 @@ def report(
 ) -> str:
     """The findings in the format asked for, without a newline at the end; empty where there are none."""
     from flowc.dsl.render import render_github, render_json, render_text
+    from flowc.dsl.render_reports import render_gitlab, render_sarif
 
     match output:
         case Format.TEXT:
-            return render_text(diagnostics, sources, colour=colour).rstrip("\n") if diagnostics else ""
+            return render_text(diagnostics, sources, colour=colour, width=width()).rstrip("\n") if diagnostics else ""
         case Format.JSON:
             return render_json(diagnostics, sources).rstrip("\n")
+        case Format.SARIF:
+            return render_sarif(diagnostics, sources, version("flowc")).rstrip("\n")
         case Format.GITHUB:
             return render_github(diagnostics, sources).rstrip("\n")
+        case Format.GITLAB:
+            return render_gitlab(diagnostics, sources).rstrip("\n")
+        case Format.JUNIT:
+            return as_tests(diagnostics, sources).rstrip("\n")
+
+
+def width() -> int:
+    """How wide a picture may be: the terminal, where there is one."""
+    from flowc.dsl.render import WIDTH
+
+    return max(60, shutil.get_terminal_size().columns) if sys.stdout.isatty() else WIDTH
+
+
+def as_tests(diagnostics: tuple["Diagnostic", ...], sources: Mapping[str, "SourceFile"]) -> str:
+    """Each finding as a test, failed where it is an error; a file without findings is one that held."""
+    from flowc.cli.junit import Result, junit
+    from flowc.dsl.diagnostic import Severity
+    from flowc.dsl.render import render_text
+
+    mentioned = {each.span.path for each in diagnostics}
+    results = [Result(path, "no findings") for path in sources if path not in mentioned]
+    for each in diagnostics:
+        source = sources.get(each.span.path)
+        results.append(
+            Result(
+                each.span.path,
+                f"{each.code.id} {each.message}",
+                each.message if each.level is Severity.ERROR else None,
+                render_text((each,), sources, colour=False),
+                None if source is None else source.place(each.span.start).line,
+            )
+        )
+    return junit("flowc check", results)
 
 
 def counted(diagnostics: Iterable["Diagnostic"]) -> str:
@@ -166,18 +275,3 @@ def counted(diagnostics: Iterable["Diagnostic"]) -> str:
 
     counts = Counter((each.code.id, each.code.name) for each in diagnostics)
     return "\n".join(f"{count:6}  {code}  {name}" for (code, name), count in counts.most_common())
-
-
-def apply_fixes(findings: Findings) -> int:
-    """Write the certain edits into the project's files; the number of files that changed."""
-    from flowc.dsl.edits import apply_edits
-
-    changed = 0
-    for path, source in findings.sources.items():
-        edits = [edit for each in findings.diagnostics for edit in each.edits if edit.span.path == path]
-        root = findings.project.root
-        if edits and root is not None and not path.startswith("std/"):
-            target = root / path.removeprefix(findings.prefix)
-            target.write_text(apply_edits(source.text, edits), encoding="utf-8", newline="")
-            changed += 1
-    return changed

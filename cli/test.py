@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flowc.cli.check import Format, prefix_of, report
+from flowc.cli.check import Format, read_chat, report
 from flowc.cli.options import Color, ColorOption, PathsArgument, ProjectOption, QuietOption
 from flowc.cli.programs import compiled
 from flowc.cli.projects import chat_files, is_skipped, projects_under
@@ -108,12 +108,8 @@ def read_chats(path: Path, program: "Program") -> tuple["SourceFile", tuple["Scr
     """The scripts of a file, and what is wrong with it."""
     from flowc.compiler.chats import script_chats
     from flowc.dsl.parse import parse_chat
-    from flowc.dsl.source import SourceFile
 
-    try:
-        source = SourceFile(f"{prefix_of(path.parent)}{path.name}", path.read_bytes().decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise Stop(f"`{path}` is not UTF-8 (byte {error.start})", help="save the file as UTF-8") from error
+    source = read_chat(path)
     parsed = parse_chat(source)
     if parsed.diagnostics:
         return source, (), parsed.diagnostics

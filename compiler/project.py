@@ -70,6 +70,13 @@ class Project:
         at = self.root / path
         return at.read_text(encoding="utf-8", errors="replace") if at.is_file() else None
 
+    def changed(self, texts: Mapping[str, str]) -> "Project":
+        """The project with other texts for some of its files; `flowc.toml` among them is read again."""
+        others = {path: SourceFile(path, text) for path, text in texts.items() if path in self.sources}
+        sources = {**self.sources, **others}
+        settings = SourceFile(SETTINGS, texts[SETTINGS]) if SETTINGS in texts else self.settings_file
+        return _project(self.root, sources, settings, self.extras, only=self.only)
+
     def source(self, path: str) -> SourceFile | None:
         """The source at `path`, of the project or shipped; None where there is none."""
         if path in self.sources:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
-from flowc.compiler.settings import Settings
+from flowc.compiler.settings import UNKNOWN_SETTING, Settings, key_span
+from flowc.compiler.suggest import nearest
 from flowc.dsl.diagnostic import Code, Diagnostic, Edit, Label, Severity, sort
 from flowc.dsl.source import SourceFile, Span
 
@@ -22,7 +23,7 @@ def with_severities(
 ) -> tuple[Diagnostic, ...]:
     """`diagnostics` as the project wants them, with a finding for each allowance that does nothing."""
     wanted = settings.check.severity if settings is not None else {}
-    kept = list(_levelled(diagnostics, wanted))
+    kept = [*_levelled(diagnostics, wanted), *_refused(wanted, sources)]
     for source in sources.values():
         if "flowc:" in source.text:
             kept = _allowed(kept, source)
@@ -42,6 +43,23 @@ def _levelled(diagnostics: Iterable[Diagnostic], wanted: Mapping[str, str]) -> I
             yield each
         elif level is not None:
             yield replace(each, severity=level)
+
+
+def _refused(wanted: Mapping[str, str], sources: Mapping[str, SourceFile]) -> Iterable[Diagnostic]:
+    """What is wanted of a code that there is not, or below its floor."""
+    source = sources.get("flowc.toml")
+    if not wanted or source is None:
+        return
+    from flowc.compiler.codes import all_codes  # loads everything, for settings that have such a table only
+
+    codes = {code.id: code for code in all_codes()}
+    for name, word in wanted.items():
+        span = key_span(source, ("check", "severity", name))
+        code, level = codes.get(name), LEVELS.get(word)
+        if code is None:
+            yield no_such_code(span, name, nearest(name, codes))
+        elif code.fixed and (level is None or ORDER.index(level) < ORDER.index(code.severity)):
+            yield below_floor(span, code, word)
 
 
 def _allowed(diagnostics: list[Diagnostic], source: SourceFile) -> list[Diagnostic]:
@@ -67,6 +85,26 @@ def _matches(each: Diagnostic, code: str, source: SourceFile, line: int) -> bool
 
 
 # ------------------------------------------------------------------------------------------------------- diagnostics
+
+
+def no_such_code(span: Span, name: str, near: str | None) -> Diagnostic:
+    return Diagnostic(
+        UNKNOWN_SETTING,
+        f"no finding has the code `{name}`",
+        (Label(span, "nothing to set"),),
+        help=f"did you mean `{near}`?" if near else "codes look like `FLW407`; docs/diagnostics has them all",
+        edits=(Edit(span, near),) if near else (),
+    )
+
+
+def below_floor(span: Span, code: Code, word: str) -> Diagnostic:
+    return Diagnostic(
+        UNKNOWN_SETTING,
+        f"{code.id} cannot be `{word}`: it is always at least `{code.severity.value}`",
+        (Label(span, "below its floor"),),
+        help=f"take it out, and mend what it finds: flowc explain {code.id}",
+    )
+
 
 USELESS_ALLOW: Final = Code("FLW904", "useless-allow", Severity.WARNING, fixed=False)
 

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowc.dsl.diagnostic import Edit
-from flowc.dsl.edits import apply_edits
+from flowc.dsl.edits import apply_edits, apply_groups
 from flowc.dsl.source import Span
 
 
@@ -38,3 +38,15 @@ def test_edits(edits: list[Edit], expected: str) -> None:
 def test_edits_that_change_nothing(text: str, places: list[tuple[int, int]]) -> None:
     bounded = [(min((*pair, len(text))), min(max(pair), len(text))) for pair in places]
     assert apply_edits(text, [edit(start, end, text[start:end]) for start, end in bounded]) == text
+
+
+def test_a_group_is_made_as_a_whole_or_not_at_all() -> None:
+    groups = [(edit(0, 1, "X"), edit(5, 6, "Y")), (edit(2, 3, "Z"), edit(5, 6, "W")), (edit(3, 4, "V"),)]
+    assert apply_groups({"a.flow": "abcdef"}, groups) == {"a.flow": "XbcVeY"}
+
+
+def test_a_group_over_files_needs_them_all() -> None:
+    elsewhere = Edit(Span("b.flow", 0, 1), "Q")
+    assert apply_groups({"a.flow": "abc"}, [(edit(0, 1, "X"), elsewhere)]) == {}
+    both = apply_groups({"a.flow": "abc", "b.flow": "def"}, [(edit(0, 1, "X"), elsewhere)])
+    assert both == {"a.flow": "Xbc", "b.flow": "Qef"}
