@@ -1,7 +1,7 @@
 """The certain edits of a project's findings, made until nothing more is found to mend.
 
-A repair is kept only where it brings no new error: all edits of a round are tried together, and where that does not
-hold, one finding after the other. So what is written is never worse than what was there.
+A repair is kept only where it brings no new error: all edits are made until nothing changes, and where that leaves a
+new error, round by round and one finding after the other. So what is written is never worse than what was there.
 """
 
 from collections.abc import Mapping
@@ -21,15 +21,36 @@ Mistake = tuple[str, str, str]
 def repaired(project: Project) -> dict[str, str]:
     """The texts that change, by path, when every certain edit is made; sources and `flowc.toml`, never what is
     shipped."""
-    original = _texts(project)
-    at, found = project, check_project(project).diagnostics
-    for _ in range(MOST_ROUNDS):
-        following = _round(at, found)
-        if following is None:
-            break
-        at, found = following
+    original, found = _texts(project), check_project(project).diagnostics
+    at = _all(project, found)
+    if at is None:
+        at = _step_by_step(project, found)
     now = _texts(at)
     return {path: text for path, text in now.items() if text != original[path]}
+
+
+def _all(project: Project, found: tuple[Diagnostic, ...]) -> Project | None:
+    """The project when every edit was made, those included for what only a repair brought to light; None where an error
+    is left that was not there before."""
+    at, known = project, found
+    for _ in range(MOST_ROUNDS):
+        changed = apply_groups(_texts(at), [each.edits for each in known if each.edits])
+        if not changed:
+            break
+        at = at.changed(changed)
+        known = check_project(at).diagnostics
+    return None if _errors(known) - _errors(found) else at
+
+
+def _step_by_step(project: Project, found: tuple[Diagnostic, ...]) -> Project:
+    """The project after as many rounds as bring no error."""
+    at, known = project, found
+    for _ in range(MOST_ROUNDS):
+        following = _round(at, known)
+        if following is None:
+            break
+        at, known = following
+    return at
 
 
 def _texts(project: Project) -> dict[str, str]:

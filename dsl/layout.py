@@ -194,6 +194,8 @@ class Blocks:
     def wrong_width(self, start: int, content: int, width: int, block: Block) -> None:
         """A line that belongs to the open `block` and has another width."""
         wanted = block.level * STEP
+        if width == wanted and block.report is not None:
+            return  # it is right: the line that began the block was not
         span = self.found.span(start, content)
         inside = [each.level * STEP for each in self.open if abs(each.width - width) == abs(block.width - width)]
         tie = len(inside) > 1

@@ -38,7 +38,7 @@ BAD = {
         GOOD.replace("on yes -> goodbye", "on yse -> godbye").replace("-> goodbye\n  else", "-> goodby\n  else")
     ),
     "one behind the other": (
-        GOOD.replace("  listen\n", "   listen\n").replace("on yes -> goodbye", "on yes  -> goodbyee")
+        GOOD.replace('  say "Goodbye!"\n', '   sey "Goodbye!"\n').replace("on yes -> goodbye", "on yes  -> goodbyee")
     ),
     "a tab and a curly quote": GOOD.replace('  say "Hello! Shall I go on?"', "\tsay “Hello! Shall I go on?”"),
     "words and white space": GOOD.replace("state goodbye\n", "stat goodbye\n").replace("  end\n", "  end   \n\n\n"),
