@@ -54,7 +54,7 @@ class SimulatedServer:
         if not self._life.cancelled() and (error := self._life.exception()) is not None:
             self.die()
             if not isinstance(error, FlowcError):
-                raise error
+                raise self._world.book.broken(f"a server ends with {type(error).__name__}: {error}") from error
 
     def stop(self) -> None:
         """Finishes what is under way, and ends."""

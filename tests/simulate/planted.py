@@ -1,0 +1,175 @@
+"""Mistakes on purpose, each one of those that the simulator is there to find: functions that plant them by a
+`MonkeyPatch`."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from flowc.runtime.engine import session, turn
+from flowc.runtime.engine.session import Session
+from flowc.runtime.engine.stored import Body, TimerBody
+from flowc.runtime.kernel import Position
+from flowc.runtime.kernel.events import CallFailure, CallResult
+from flowc.runtime.kernel.running import Running
+from flowc.runtime.policy import schedule
+from flowc.runtime.policy.breaker import Breaker, Pass
+from flowc.runtime.policy.verdict import RawAnswer, TimedOut
+from flowc.runtime.program import Key, Operation
+from flowc.runtime.services.calls import _WriteAttempt
+from flowc.runtime.store.memory import MemoryStore
+from flowc.runtime.store.recent import EventHash, Recent
+from flowc.runtime.store.remembered import Conversation
+from flowc.runtime.store.rows import Direct, Outcome, Result, Row, Settled, Settlement, Unit
+from flowc.runtime.store.writer import Job, Writer
+
+Plant = Callable[[pytest.MonkeyPatch], None]
+
+
+def lost_update(patch: pytest.MonkeyPatch) -> None:
+    """A turn commits wherever its conversation stands by then."""
+    lost = MemoryStore._lost
+
+    def never_of_the_turn(self: MemoryStore, one: Conversation, unit: Unit) -> str | None:
+        why = lost(self, one, unit)
+        return None if why == "turn" else why
+
+    patch.setattr(MemoryStore, "_lost", never_of_the_turn)
+
+
+def effect_before_its_commit(patch: pytest.MonkeyPatch) -> None:
+    """Commands begin with the turn, not after it."""
+    commit = Session._commit
+
+    async def eager(self: Session, pending: Any, made: Any) -> None:
+        if made.unit.commands:
+            self._begin(made.unit)
+        await commit(self, pending, made)
+
+    patch.setattr(Session, "_commit", eager)
+
+
+def key_of_the_attempt(patch: pytest.MonkeyPatch) -> None:
+    """Each attempt of a write has a key of its own."""
+    make = _WriteAttempt.make
+
+    async def renamed(self: _WriteAttempt) -> Any:
+        attempt = self.claim.attempts + self._sent
+        if attempt > 0:
+            object.__setattr__(self.claim, "key", f"{self.claim.key[:32]}-{attempt}")
+        return await make(self)
+
+    patch.setattr(_WriteAttempt, "make", renamed)
+
+
+def key_used_twice(patch: pytest.MonkeyPatch) -> None:
+    """All writes of a conversation draw the same key."""
+    drawn = Running._drawn
+
+    def same(self: Running, purpose: str) -> bytes:
+        return drawn(self, purpose) if purpose != "key" else self.conversation.encode().ljust(16, b".")
+
+    patch.setattr(Running, "_drawn", same)
+
+
+def timer_without_generation(patch: pytest.MonkeyPatch) -> None:
+    """A timer is taken wherever its conversation waits by then."""
+
+    def verdict(row: Row, position: Position | None, body: Body) -> turn.Verdict:
+        if isinstance(body, TimerBody) and position is not None and position.expects == "user":
+            return "take"
+        return turn.verdict(row, position, body)
+
+    patch.setattr(session, "verdict", verdict)
+
+
+def overtakes_the_inbox(patch: pytest.MonkeyPatch) -> None:
+    """A message that comes directly is taken before those that wait."""
+    commit = MemoryStore._commit
+
+    def overtaking(self: MemoryStore, unit: Unit, now_ms: int) -> Outcome:
+        if isinstance(unit.source, Direct):
+            unit = replace(unit, source=replace(unit.source, awaited=True))
+        return commit(self, unit, now_ms)
+
+    patch.setattr(MemoryStore, "_commit", overtaking)
+
+
+def goes_on_after_an_error(patch: pytest.MonkeyPatch) -> None:
+    """What the disk did is taken for the mistake of a job, and the group goes on in the same connection."""
+
+    def settle(self: Writer, group: list[Job[object]], error: BaseException | None) -> None:
+        if error is not None:
+            self._one_by_one(group, error)
+
+    patch.setattr(Writer, "_settle", settle)
+    patch.setattr(Writer, "_take_back", lambda _: None)
+
+
+def double_probe(patch: pytest.MonkeyPatch) -> None:
+    """A breaker that is half open lets everybody through."""
+
+    def admit(self: Breaker, now: float) -> Pass | None:
+        if self._open_until is None:
+            return Pass(self._period, is_probe=False)
+        return None if now < self._open_until else Pass(self._period, is_probe=True)
+
+    patch.setattr(Breaker, "admit", admit)
+
+
+def ids_are_forgotten(patch: pytest.MonkeyPatch) -> None:
+    """A repetition is taken for a new message."""
+
+    def find(self: Recent, wanted: EventHash) -> None:
+        return None
+
+    patch.setattr(Recent, "find", find)
+
+
+def a_timeout_is_a_failure(patch: pytest.MonkeyPatch) -> None:
+    """A write that nobody knows of is told as not done."""
+    of_write = schedule.of_write
+
+    def guessed(raw: RawAnswer, key: Key | None, *, in_doubt: bool) -> CallResult:
+        if isinstance(raw, TimedOut):
+            return CallFailure("unavailable", "guessed")
+        return of_write(raw, key, in_doubt=in_doubt)
+
+    patch.setattr(schedule, "of_write", guessed)
+
+
+def a_write_without_key_is_repeated(patch: pytest.MonkeyPatch) -> None:
+    """What may be repeated is asked of the answer alone."""
+    may_repeat = schedule.may_repeat
+
+    def always(raw: RawAnswer, operation: Operation) -> bool:
+        return may_repeat(raw, operation) or isinstance(raw, TimedOut)
+
+    patch.setattr(schedule, "may_repeat", always)
+
+
+def a_result_is_dropped(patch: pytest.MonkeyPatch) -> None:
+    """A command is done, and its result is not in the inbox."""
+
+    def settle(self: MemoryStore, result: Result, holder: object) -> Settlement:
+        del self._of(result.address).commands[result.key]
+        return Settled(1, first=True)
+
+    patch.setattr(MemoryStore, "_settle", settle)
+
+
+PLANTED: tuple[Plant, ...] = (
+    lost_update,
+    effect_before_its_commit,
+    key_of_the_attempt,
+    key_used_twice,
+    timer_without_generation,
+    overtakes_the_inbox,
+    goes_on_after_an_error,
+    double_probe,
+    ids_are_forgotten,
+    a_timeout_is_a_failure,
+    a_write_without_key_is_repeated,
+    a_result_is_dropped,
+)
