@@ -61,6 +61,9 @@ class Answers:
         for pending in tuple(self._known.values()):
             self.refuse(pending, error)
 
+    def unfinished(self) -> tuple[Pending, ...]:
+        return tuple(pending for pending in self._known.values() if pending.is_unfinished)
+
     def queued(self) -> tuple[Pending, ...]:
         """Those that wait in the inbox."""
         return tuple(pending for pending in self._known.values() if pending.is_accepted)

@@ -97,6 +97,9 @@ class Session:
         """A message or external event; its answer comes when all turns that it causes are over. Raises Conflict."""
         attached = self._answers.attach(pending)
         if attached is not None:
+            known = self._answers.find(pending.hash)
+            if known is not None and known.is_unfinished:  # another server may have ended it
+                self._around.start(self._answer_known(known))
             return attached
         answer = pending.answer()
         if self._is_free:
@@ -204,6 +207,9 @@ class Session:
         numbers = {event.number for event in loaded.inbox}
         for pending in self._answers.queued():
             if pending.number not in numbers:  # taken: here, and its answer is under way, or by another server
+                self._around.start(self._answer_known(pending))
+        if not self.stand.continues:
+            for pending in self._answers.unfinished():
                 self._around.start(self._answer_known(pending))
         if self._chain is not None and not self.stand.continues:
             chain, self._chain = self._chain, None  # another server took its last turn
@@ -438,6 +444,8 @@ class Session:
             self.look()
         elif is_complete(repetition):
             self._answers.resolve(pending.hash, answer_of_known(self.address, repetition.turns))
+        else:
+            pending.is_unfinished = True
         return None
 
     def _unmoved(self, stand: Stand) -> Turn:

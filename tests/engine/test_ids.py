@@ -1,10 +1,11 @@
 """Every event has an id, unique in its conversation, scoped by channel and token."""
 
 import pytest
-from engine.world import Trouble, World
+from engine.world import LEASE_S, Trouble, World
 
 from flowc.runtime.engine.errors import Conflict
 from flowc.runtime.kernel.events import Succeeded
+from flowc.runtime.store.rows import FromInbox
 
 
 async def test_a_known_id_is_answered_with_the_replies_of_all_turns_it_caused(world: World) -> None:
@@ -121,3 +122,26 @@ async def test_a_commit_whose_outcome_is_unknown_begins_again_at_the_look_up(wor
         await server.settle()
         assert len({row.cause for row in await world.journal()}) == 3
         assert len(world.backends.of("pay")) == 2
+
+
+async def test_a_message_is_answered_when_nobody_learned_of_its_commit_nor_of_its_results(world: World) -> None:
+    trouble = Trouble(world.store)
+    async with world.serving(trouble) as server:  # type: ignore[arg-type]  # as the store
+        trouble.after = [lambda unit: bool(unit.commands)]
+        asked = server.saying("pay", id="1")
+        await server.settle()
+        trouble.after = [lambda unit: isinstance(unit.source, FromInbox)]
+        await server.wait(LEASE_S + 1)
+        assert [reply.text for reply in (await asked).replies] == ["Ready.", "Paying.", "Paid payed.", "Ready."]
+
+
+async def test_a_repetition_looks_again_whether_another_server_ended_what_it_caused(world: World) -> None:
+    trouble = Trouble(world.store)
+    async with world.serving(trouble) as one:  # type: ignore[arg-type]  # as the store
+        trouble.after = [lambda unit: bool(unit.commands)]
+        asked = one.saying("pay", id="1")
+        await one.settle()
+        async with world.serving() as other:
+            await other.wait(LEASE_S + 1)
+        assert [reply.text for reply in (await one.say("pay", id="1")).replies][-2:] == ["Paid payed.", "Ready."]
+        await asked

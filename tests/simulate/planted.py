@@ -1,6 +1,7 @@
 """Mistakes on purpose, each one of those that the simulator is there to find: functions that plant them by a
 `MonkeyPatch`."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -16,8 +17,9 @@ from flowc.runtime.kernel.running import Running
 from flowc.runtime.policy import schedule
 from flowc.runtime.policy.breaker import Breaker, Pass
 from flowc.runtime.policy.verdict import RawAnswer, TimedOut
-from flowc.runtime.program import Key, Operation
-from flowc.runtime.services.calls import _WriteAttempt
+from flowc.runtime.program import Key
+from flowc.runtime.services.calls import Services, _WriteAttempt
+from flowc.runtime.services.port import Call, Claim, Later
 from flowc.runtime.store.memory import MemoryStore
 from flowc.runtime.store.recent import EventHash, Recent
 from flowc.runtime.store.remembered import Conversation
@@ -140,13 +142,23 @@ def a_timeout_is_a_failure(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_write_without_key_is_repeated(patch: pytest.MonkeyPatch) -> None:
-    """What may be repeated is asked of the answer alone."""
-    may_repeat = schedule.may_repeat
+    """Recovery repeats a write whose backend knows no keys."""
+    write = Services.write
 
-    def always(raw: RawAnswer, operation: Operation) -> bool:
-        return may_repeat(raw, operation) or isinstance(raw, TimedOut)
+    async def again(self: Services, call: Call, claim: Claim) -> CallResult | Later:
+        return await write(self, call, dataclasses.replace(claim, in_doubt=False))
 
-    patch.setattr(schedule, "may_repeat", always)
+    patch.setattr(Services, "write", again)
+
+
+def a_failed_commit_is_taken_for_done(patch: pytest.MonkeyPatch) -> None:
+    """Whatever COMMIT says, the group is answered."""
+
+    def settle(self: Writer, group: list[Job[object]], error: BaseException | None) -> None:
+        if error is not None:
+            self._drop()
+
+    patch.setattr(Writer, "_settle", settle)
 
 
 def a_result_is_dropped(patch: pytest.MonkeyPatch) -> None:
@@ -171,5 +183,6 @@ PLANTED: tuple[Plant, ...] = (
     ids_are_forgotten,
     a_timeout_is_a_failure,
     a_write_without_key_is_repeated,
+    a_failed_commit_is_taken_for_done,
     a_result_is_dropped,
 )
