@@ -52,13 +52,15 @@ class Outcome:
 def compile_project(project: Project) -> Outcome:
     """The whole compiler: findings, and the program where none is an error."""
     problems = Problems()
-    model = _checked(project, problems)
+    checked = _checked(project, problems)
+    model, graphs = checked if checked is not None else (None, {})
     outcome = _outcome(project, model, problems)
     if model is None or model.main is None or any(each.level is Severity.ERROR for each in outcome.diagnostics):
         return outcome
     from flowc.compiler.lower import lower
+    from flowc.compiler.rules.budget import first_words_ms
 
-    program = problems.attempt(lambda: lower(model), _first(project))
+    program = problems.attempt(lambda: lower(model, first_words_ms(model, graphs)), _first(project))
     return _outcome(project, model, problems) if program is None else replace(outcome, program=program)
 
 
@@ -66,7 +68,8 @@ def compile_project(project: Project) -> Outcome:
 def check_project(project: Project) -> Outcome:
     """All findings, without a program; files that are not in their canonical form too."""
     problems = Problems()
-    return _outcome(project, _checked(project, problems, form=True), problems)
+    checked = _checked(project, problems, form=True)
+    return _outcome(project, None if checked is None else checked[0], problems)
 
 
 def model_of(project: Project) -> Model:
@@ -83,7 +86,9 @@ def _first(project: Project) -> SourceFile:
     return next(iter(project.sources.values()), SourceFile("flowc.toml", ""))
 
 
-def _checked(project: Project, problems: Problems, *, form: bool = False) -> Model | None:
+def _checked(
+    project: Project, problems: Problems, *, form: bool = False
+) -> tuple[Model, Mapping[str, "FlowGraph"]] | None:
     from flowc.compiler.graph import build_graphs  # networkx takes a while to load
     from flowc.compiler.rules import RULES
 
@@ -101,7 +106,7 @@ def _checked(project: Project, problems: Problems, *, form: bool = False) -> Mod
         mistaken = frozenset(each.span.path for each in found if each.level is Severity.ERROR)
         unformatted = problems.attempt(lambda: tuple(not_formatted(parsed, mistaken)), _first(project))
         problems.found.extend(unformatted or ())
-    return model
+    return model, graphs
 
 
 def _translated(project: Project, model: Model, problems: Problems) -> None:

@@ -24,8 +24,9 @@ TRIES: Final = 3
 REMEMBERED_MS: Final = 24 * 60 * 60 * 1000
 
 
-def lower(model: Model) -> program.Program:
-    """The program of the model's bot. Raises ValueError where the project names no main flow."""
+def lower(model: Model, first_words_ms: int = 0) -> program.Program:
+    """The program of the model's bot; `first_words_ms` as the rules of its graphs found it. Raises ValueError where the
+    project names no main flow."""
     if model.main is None:
         raise ValueError("the project has no main flow")
     values = Values(model)
@@ -44,6 +45,7 @@ def lower(model: Model) -> program.Program:
         locales=settings.bot.locales if settings else ("en",),
         zone=model.project.zone,
         currency=settings.bot.currency if settings else None,
+        first_words_ms=first_words_ms,
     )
 
 

@@ -606,7 +606,8 @@ class Service(Struct, frozen=True):
 
 
 class Program(Struct, frozen=True):
-    """A whole bot: its main flow, all flows it reaches with `do`, the services they call and the records they use."""
+    """A whole bot: its main flow, all flows it reaches with `do`, the services they call and the records they use.
+    `first_words_ms`: how long the calls may take that lie between any message and its first reply."""
 
     bot: str
     main: str
@@ -618,3 +619,4 @@ class Program(Struct, frozen=True):
     locales: tuple[str, ...]
     zone: str
     currency: str | None
+    first_words_ms: int = 0

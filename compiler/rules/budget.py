@@ -19,7 +19,7 @@ from flowc.dsl.diagnostic import Code, Diagnostic, Label, Severity
 from flowc.dsl.nodes import Ask, Call, Choose, Do, Handoff, Listen, Reject, Say
 from flowc.dsl.source import Span
 
-__all__ = ["OVER_BUDGET", "over_budget"]
+__all__ = ["OVER_BUDGET", "first_words_ms", "over_budget"]
 
 Graphs = Mapping[str, FlowGraph]
 DEFAULT_MS: Final = 10_000
@@ -53,6 +53,14 @@ class Summary:
     after_message: Longest
 
 
+class Path(NamedTuple):
+    """The calls of a path, and where it begins."""
+
+    chain: Chain
+    source: Source | None
+    graph: FlowGraph
+
+
 @dataclass(frozen=True, slots=True)
 class Over:
     """A path that takes too long, where it begins, and the limit that holds there."""
@@ -72,9 +80,24 @@ def over_budget(model: Model, graphs: Graphs) -> Iterator[Diagnostic]:
     """FLW606: paths that can take longer than `reply within`. One that only begins earlier than another is the same
     mistake."""
     limits = _limits(model, graphs)
+    over = [
+        Over(path.chain, path.source, path.graph, limits[name])
+        for name, path in _to_first_words(model, graphs)
+        if path.chain.ms > limits[name].ms
+    ]
+    yield from (too_long(each) for each in _distinct(over))
+
+
+def first_words_ms(model: Model, graphs: Graphs) -> int:
+    """How long the calls may take that lie between a message and its first reply, wherever it comes: the bot's
+    longest path."""
+    return max([path.chain.ms for name, path in _to_first_words(model, graphs) if name in model.bot], default=0)
+
+
+def _to_first_words(model: Model, graphs: Graphs) -> Iterator[tuple[str, "Path"]]:
+    """The longest paths of each flow from where a message comes to the first reply, or the end of the bot."""
     calls = callers(model, graphs)
     summaries: dict[str, Summary] = {}
-    over: list[Over] = []
     for name in bottom_up(model, graphs):
         graph = graphs[name]
         paths = _Paths(graph, model, summaries)
@@ -89,12 +112,10 @@ def over_budget(model: Model, graphs: Graphs) -> Iterator[Diagnostic]:
         for source, found in begins:
             for end, chain in found.items():
                 if end == REPLY or root:
-                    if chain.ms > limits[name].ms:
-                        over.append(Over(chain, source, graph, limits[name]))
+                    yield name, Path(chain, source, graph)
                 else:
                     _keep(after, end, chain)
         summaries[name] = Summary(from_start, after)
-    yield from (too_long(each) for each in _distinct(over))
 
 
 def _behind_flows(

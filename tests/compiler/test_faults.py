@@ -83,7 +83,7 @@ def test_a_rule_that_fails_shows_the_line_in_hand_and_hides_no_other_rule(monkey
 
 
 def test_lowering_that_fails_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_: Model) -> None:
+    def fail(_: Model, __: int) -> None:
         raise PlantedError("planted")
 
     monkeypatch.setattr("flowc.compiler.lower.lower", fail)

@@ -37,6 +37,12 @@ def test_program_is_as_listed(flow: Path, snapshot: SnapshotAssertion) -> None:
     compare(flow.with_suffix(".program.txt"), listing(program(flow)[0]), snapshot)
 
 
+def test_the_longest_way_to_first_words_is_in_the_program() -> None:
+    """order_support: of one group of reads the longer `within`. It promises three seconds."""
+    found, _ = program(BOTS / "order_support")
+    assert found.first_words_ms == found.services["orders"].operations["get"].policy.within_ms == 2_000
+
+
 @pytest.mark.parametrize("place", PLACES, ids=lambda at: at.stem)
 def test_what_can_be_reached_is_in_the_program(place: Path) -> None:
     made, model = program(place)
