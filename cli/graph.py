@@ -18,6 +18,7 @@ class Drawing(StrEnum):
     MERMAID = "mermaid"
     DOT = "dot"
     SVG = "svg"
+    JSON = "json"
 
 
 def graph(
@@ -39,9 +40,9 @@ def graph(
     name = flow or program.main
     if name not in program.flows:
         raise Stop(f"the bot has no flow `{name}`", help=f"it has: {', '.join(sorted(program.flows))}")
-    from flowc.compiler.draw import dot, mermaid, svg
+    from flowc.compiler.draw import as_json, dot, mermaid, svg
 
-    draw = {Drawing.MERMAID: mermaid, Drawing.DOT: dot, Drawing.SVG: svg}[drawing]
+    draw = {Drawing.MERMAID: mermaid, Drawing.DOT: dot, Drawing.SVG: svg, Drawing.JSON: as_json}[drawing]
     text = draw(program, name)
     if output is None:
         terminal.write(text.rstrip("\n"))

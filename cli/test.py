@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flowc.cli.check import Format, read_chat, report
+from flowc.cli.junit import Result, junit
 from flowc.cli.options import Color, ColorOption, PathsArgument, ProjectOption, QuietOption
 from flowc.cli.programs import compiled
 from flowc.cli.projects import chat_files, is_skipped, projects_under
@@ -27,12 +28,25 @@ if TYPE_CHECKING:
 
 __all__ = ["run_tests"]
 
+WORDS = {
+    "state": "states",
+    "transition": "transitions",
+    "arm": "arms",
+    "outcome": "call outcomes",
+    "fallback": "fallbacks",
+    "silence": "silences",
+    "interruption": "interruptions",
+}
+
 
 def run_tests(
     paths: PathsArgument = None,
     coverage: Annotated[bool, typer.Option("--coverage", help="Say what no chat reaches.")] = False,
     least: Annotated[
         float | None, typer.Option("--min", min=0, max=100, help="Fail below this coverage in percent.")
+    ] = None,
+    report_file: Annotated[
+        Path | None, typer.Option("--junit", metavar="FILE", help="Write the results there, as JUnit's XML.")
     ] = None,
     project: ProjectOption = None,
     color: ColorOption = Color.AUTO,
@@ -51,6 +65,8 @@ def run_tests(
         for each in runs:
             terminal.write(coverage_text(each.program, each.coverage, terminal))
             low |= least is not None and each.coverage.percent < least
+    if report_file is not None:
+        write_results(report_file, [result for each in runs for result in each.results])
     terminal.write(summary(passed, failed, terminal))
     raise typer.Exit(FINDINGS if failed or low else FINE)
 
@@ -63,6 +79,7 @@ class Run:
     passed: int
     failed: int
     coverage: "Coverage"
+    results: tuple["Result", ...]
 
 
 def chosen(paths: list[Path] | None, directory: Path | None) -> list[tuple["Project", tuple[Path, ...]]]:
@@ -89,19 +106,39 @@ def run_project(project: "Project", files: Sequence[Path], terminal: Terminal) -
     program = compiled(project)
     understand = classifier(program)
     played: list[Played] = []
+    results: list[Result] = []
     failed = 0
     for path in files:
         source, scripts, problems = read_chats(path, program)
         if problems:
             failed += 1
             terminal.write(report(problems, {source.path: source}, Format.TEXT, colour=terminal.colour))
+            results += [Result(source.path, each.message, each.message) for each in problems]
         for result in run_scripts(program, scripts, understand):
             played.append(result)
+            results.append(result_of(result, source))
             if result.failure is not None:
                 failed += 1
                 terminal.write(failure_text(result, source, terminal))
     passed = sum(result.failure is None for result in played)
-    return Run(program, passed, failed, coverage_of(program, played))
+    return Run(program, passed, failed, coverage_of(program, played), tuple(results))
+
+
+def result_of(played: "Played", source: "SourceFile") -> Result:
+    """One chat for a build server."""
+    failure = played.failure
+    if failure is None:
+        return Result(source.path, played.script.title)
+    place = source.place(failure.span.start)
+    details = f"{source.path}:{place.line}:{place.column}: {failure.message}"
+    return Result(source.path, played.script.title, failure.message, details, place.line)
+
+
+def write_results(file: Path, results: Sequence[Result]) -> None:
+    try:
+        file.write_text(junit("flowc test", results), encoding="utf-8")
+    except OSError as error:
+        raise Stop(f"`{file}` cannot be written: {error.strerror}") from error
 
 
 def read_chats(path: Path, program: "Program") -> tuple["SourceFile", tuple["Script", ...], tuple["Diagnostic", ...]]:
@@ -167,18 +204,14 @@ def failure_text(played: "Played", source: "SourceFile", terminal: Terminal) -> 
 
 def coverage_text(program: "Program", coverage: "Coverage", terminal: Terminal) -> str:
     """The share that is reached, and what is missing."""
-    reached_states = coverage.states - len(coverage.missing_states)
-    reached_outcomes = coverage.outcomes - len(coverage.missing_outcomes)
-    lines = [
-        f"{terminal.style(program.bot, BOLD)}: {coverage.percent:.1f}% covered",
-        f"  states         {reached_states} of {coverage.states}",
-        f"  call outcomes  {reached_outcomes} of {coverage.outcomes}",
-    ]
-    lines += [terminal.style(f"  no chat enters {state}", DIM) for state in coverage.missing_states]
-    lines += [
-        terminal.style(f"  no chat has {each.kind} of {each.place} in {each.flow}", DIM)
-        for each in coverage.missing_outcomes
-    ]
+    from flowc.compiler.coverage import KINDS
+
+    lines = [f"{terminal.style(program.bot, BOLD)}: {coverage.percent:.1f}% covered"]
+    for kind in KINDS:
+        reached, whole = coverage.count(kind)
+        if whole:
+            lines.append(f"  {WORDS[kind]:14} {reached} of {whole}")
+    lines += [terminal.style(f"  no chat {goal.words}", DIM) for goal in coverage.missing]
     return "\n".join(lines)
 
 

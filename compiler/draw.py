@@ -1,15 +1,16 @@
-"""A flow of a program as a picture in the formats of others: Mermaid and DOT; `svg` draws it itself.
+"""A flow of a program as a picture in the formats of others: Mermaid, DOT and JSON; `svg` draws it itself.
 
 The same program gives the same text. Every word of an author is escaped: it is never markup.
 """
 
+import json
 from typing import Final, assert_never
 
 from flowc.compiler.draw_svg import svg
 from flowc.compiler.picture import Arrow, Box, picture
 from flowc.runtime.program import Program
 
-__all__ = ["dot", "mermaid", "svg"]
+__all__ = ["as_json", "dot", "mermaid", "svg"]
 
 MERMAID_ESCAPES: Final = str.maketrans(
     {"#": "#35;", '"': "#quot;", "<": "#lt;", ">": "#gt;", "&": "#amp;", "|": "#124;", "`": "#96;", "\n": " "}
@@ -90,3 +91,22 @@ def _dot_box(box: Box) -> str:
 def _dot_line(arrow: Arrow) -> str:
     label = f"label={_dot(', '.join(arrow.labels))}"
     return label if arrow.kind == "plain" else f"{label}, style=dashed"
+
+
+def as_json(program: Program, flow: str) -> str:
+    """`flow` as an object: `nodes` with their kind, `edges` between their ids with what leads over them."""
+    drawn = picture(program.flows[flow])
+    nodes = [
+        {"id": number, "kind": box.kind, "text": box.text, **_details(box)} for number, box in enumerate(drawn.boxes)
+    ]
+    edges = [
+        {"source": arrow.source, "target": arrow.target, "kind": arrow.kind, "labels": list(arrow.labels)}
+        for arrow in drawn.arrows
+    ]
+    return json.dumps({"flow": flow, "nodes": nodes, "edges": edges}, ensure_ascii=False, indent=2) + "\n"
+
+
+def _details(box: Box) -> dict[str, str]:
+    if not box.priority:
+        return {}
+    return {"wait" if box.kind == "flow" else "priority": box.priority}

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
+from flowc.runtime.kernel.events import Transition
 from flowc.runtime.kernel.functions import text
 from flowc.runtime.kernel.heard import contains_words, fold, tokens
 from flowc.runtime.kernel.loaded import ChooseWait, Code
@@ -28,7 +29,7 @@ def _choose(wait: ChooseWait, running: Running) -> int:
     running.bind(frame)
     items = wait.items(running)
     if not isinstance(items, tuple) or not items:
-        running.note("arm", frame, "on empty")
+        running.transitions.append(Transition("arm", frame.run.flow.name, wait.wait, "on empty"))
         return wait.empty
     named = _named_already(running, frame, labels(running, wait, items))
     if named is not None:

@@ -1,5 +1,6 @@
 """Drawings of flows: what is on them, that they are well formed, and that words of authors are never markup."""
 
+import json
 import re
 from pathlib import Path
 from xml.etree import ElementTree
@@ -9,7 +10,7 @@ from golden import compare
 from syrupy.assertion import SnapshotAssertion
 
 from flowc.compiler.compile import compile_project
-from flowc.compiler.draw import dot, mermaid, svg
+from flowc.compiler.draw import as_json, dot, mermaid, svg
 from flowc.compiler.picture import picture
 from flowc.compiler.project import Project, open_project
 from flowc.runtime.program import Program
@@ -29,6 +30,19 @@ def test_drawings_are_as_before(name: str, snapshot: SnapshotAssertion) -> None:
     made = program(name)
     compare(PROGRAMS / f"{name}.mermaid.txt", mermaid(made, made.main), snapshot)
     compare(PROGRAMS / f"{name}.dot.txt", dot(made, made.main), snapshot)
+
+
+@pytest.mark.parametrize("name", ["order_support", "constructs"])
+def test_json_has_every_box_and_every_arrow(name: str) -> None:
+    made = program(name)
+    drawn = picture(made.flows[made.main])
+    graph = json.loads(as_json(made, made.main))
+    assert [(node["id"], node["kind"], node["text"]) for node in graph["nodes"]] == [
+        (number, box.kind, box.text) for number, box in enumerate(drawn.boxes)
+    ]
+    assert [(edge["source"], edge["target"], edge["kind"], tuple(edge["labels"])) for edge in graph["edges"]] == [
+        (arrow.source, arrow.target, arrow.kind, arrow.labels) for arrow in drawn.arrows
+    ]
 
 
 @pytest.mark.parametrize("name", ["order_support", "constructs"])
