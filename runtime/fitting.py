@@ -167,9 +167,12 @@ def pattern_fits(pattern: str, text: str) -> bool:
     return alone.Match(encoded) is not None or compiled.fullmatch(encoded) is not None
 
 
+_AROUND: Final = (Marked, Optional)  # written out in the loop, the union would be made anew each time
+
+
 def plain_type(type: Type) -> Type:
     """The type without `pii`, `secret` and `?`."""
-    while isinstance(type, Marked | Optional):
+    while isinstance(type, _AROUND):
         type = type.inner
     return type
 

@@ -254,7 +254,7 @@ class Performer:
             source,
             entry,
             packed,
-            "" if position is None or ended else position.waits[-1],
+            "" if position is None else position.wait,
             deployed.number,
             around.holder,
             pending.hash if pending.kind in ("message", "event") else pending.cause,

@@ -291,7 +291,7 @@ def spoken_of(taken: Taken, step: Step, version: str) -> Spoken:
 
 
 def is_handled(taken: Taken) -> bool:
-    return all(passed.kind != "unhandled" for passed in taken.transitions)
+    return "unhandled" not in [passed.kind for passed in taken.transitions]
 
 
 def notes_of(taken: Taken, step: Step) -> bytes:

@@ -134,6 +134,17 @@ class Position(Struct, frozen=True, omit_defaults=True):
         return self.frames[-1].state if self.frames else ""
 
     @property
+    def wait(self) -> str:
+        """FLOW/WAIT of the frame on top; empty after the end."""
+        if not self.frames:
+            return ""
+        frame = self.frames[-1]
+        for run in self.runs:
+            if run.serial == frame.run:
+                return f"{run.flow}/{frame.wait}"
+        raise ValueError(f"no run {frame.run}")
+
+    @property
     def waits(self) -> tuple[str, ...]:
         """FLOW/WAIT of each frame, bottom to top."""
         flows = {run.serial: run.flow for run in self.runs}

@@ -55,10 +55,12 @@ class Rules:
         message = _Message(encodable(heard.text))
         setting = Setting(heard.now, here.zone, here.language, self._shapes)
         matches = self._matches(message, here, setting)
-        found = [each for _, values, _ in matches for each in values]
-        taken: list[Span] = [(each.start, each.end) for each in found if each.end]
+        found = [each for _, values, _ in matches for each in values] if matches else []
+        taken: list[Span] = [(each.start, each.end) for each in found if each.end] if found else []
         asked = asking.asked
-        answer = None if asked is None else self._answer(here.lexicon, asked, message.text, setting)
+        answer = None  # to a question about plain text anything would be one: the kernel decides
+        if asked is not None and not here.asks_plain_text:
+            answer = whole(here.lexicon, asked, message.text, setting)
         if asked is not None and answer is not None:
             found.append(_of_all(message, asked, answer))
         if answer is None or isinstance(answer, bool):  # other values may follow a yes; no other answer leaves room
@@ -67,7 +69,7 @@ class Rules:
                 found += here.lexicon.find(scan, message.words, here.asked_name, taken)
             if matches and asked is None and not found and (scan is None or not scan.present):
                 return here.learn(heard.text, Understood(_ranked(matches, here), (), self.name))
-        if asked is not None and not matches and not any(asked.name in each.slots for each in found):
+        if asked is not None and answer is None and not matches and not any(asked.name in each.slots for each in found):
             value = loosely(asked, message.text, message.words(), setting)
             found += () if value is None else (_of_all(message, asked, value),)
         return Understood(_ranked(matches, here), tuple(found), self.name) if matches or found else _NOTHING
@@ -80,6 +82,7 @@ class Rules:
             its_language,
             self._lexicon(asking.flow, its_language.locale),
             None if asking.asked is None else asking.asked.name,
+            asking.asked is not None and plain_type(asking.asked.type) == Text(),
             {},
         )
 
@@ -148,10 +151,6 @@ class Rules:
 
     # ------------------------------------------------------------------------------------------------------- values
 
-    def _answer(self, lexicon: Lexicon, asked: Slot, text: str, setting: Setting) -> Value:
-        """The whole message as the answer. To a question about plain text anything would be one: the kernel decides."""
-        return None if plain_type(asked.type) == Text() else whole(lexicon, asked, text, setting)
-
     def _make_lexicon(self, flow: str, locale: str) -> Lexicon:
         slots = tuple(self._program.flows[flow].slots.values())
         return Lexicon(slots, language(locale), self._program.currency)
@@ -171,6 +170,7 @@ class _Prepared(Struct, frozen=True):
     language: Language
     lexicon: Lexicon
     asked_name: str | None
+    asks_plain_text: bool
     known: dict[str, Understood]
 
     def learn(self, text: str, understood: Understood) -> Understood:
