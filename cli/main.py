@@ -10,7 +10,23 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from flowc.cli import build, chat, check, dead, doctor, erase, explain, fmt, graph, init, serve, simulate, test
+from flowc.cli import (
+    build,
+    chat,
+    check,
+    conversations,
+    dead,
+    doctor,
+    erase,
+    explain,
+    fmt,
+    graph,
+    init,
+    serve,
+    simulate,
+    test,
+    why,
+)
 from flowc.cli.terminal import FINE, INTERRUPTED, USAGE, Stop
 
 app = typer.Typer(
@@ -33,6 +49,8 @@ app.command("build")(build.build)
 app.command("doctor")(doctor.doctor)
 app.command("erase")(erase.erase)
 app.add_typer(dead.app, name="dead")
+app.add_typer(conversations.app, name="conversations")
+app.command("why")(why.why)
 
 
 def print_version(wanted: bool) -> None:

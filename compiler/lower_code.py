@@ -15,6 +15,7 @@ from flowc.compiler.lower_arms import Arms, ArmTables, Label, arm_places, index_
 from flowc.compiler.lower_values import Values, constant
 from flowc.compiler.model import FlowModel, Model
 from flowc.dsl import nodes
+from flowc.dsl.source import Span
 from flowc.runtime import program
 
 __all__ = ["FlowCode", "lower_code"]
@@ -26,7 +27,7 @@ DEFER_WITHIN_MS: Final = 24 * 60 * 60 * 1000
 class FlowCode:
     """The code of a flow. `resumes` says which wait a `resume` in one of its own arms goes back to; a resume that is
     not there goes back to whatever was interrupted. `handlers` is where the arms of `anywhere` begin, `jobs` the
-    indices of job arms' code."""
+    indices of job arms' code, `spans` where each instruction comes from."""
 
     code: tuple[program.Instruction, ...]
     entries: dict[str, program.Target]
@@ -34,6 +35,7 @@ class FlowCode:
     resumes: dict[int, int]
     handlers: int
     jobs: frozenset[int]
+    spans: tuple[Span, ...] = ()
 
 
 @dataclass(slots=True)
@@ -88,6 +90,7 @@ def lower_code(flow: FlowModel, model: Model, values: Values) -> FlowCode:
         {at: owner.at for at, owner in code.resumes.items()},
         handlers.at,
         frozenset(code.jobs),
+        tuple(code.spans),
     )
 
 
@@ -102,6 +105,8 @@ class Code:
         self._pending: list[Pending] = []
         self.resumes: dict[int, Label] = {}
         self.jobs: list[int] = []
+        self.spans: list[Span] = []
+        self._span = Span("", 0, 0)  # of what is being emitted
 
     # ------------------------------------------------------------------------------------------------------ emitting
 
@@ -117,6 +122,7 @@ class Code:
         if scope.job:
             self.jobs.append(at.at)
         self._makers.append(make)
+        self.spans.append(self._span)
         return at
 
     def made(self) -> tuple[program.Instruction, ...]:
@@ -161,6 +167,7 @@ class Code:
 
     def _statement(self, statement: nodes.Statement, scope: Scope, said: Label | None) -> bool:
         """Emits one statement; whether control goes on behind it."""
+        self._span = statement.span
         match statement:
             case nodes.Say():
                 self._say(statement, scope)
@@ -262,6 +269,7 @@ class Code:
 
     def _reads(self, group: Group, scope: Scope) -> bool:
         calls = tuple(self._call(call, scope) for call in group)
+        self._span = group[0].span
         self.emit(lambda: program.Reads(calls), scope)
         for call, made in zip(group, calls, strict=True):
             self._failed(call, made.place, scope)
@@ -357,6 +365,7 @@ class Code:
 
     def _branch(self, condition: nodes.Expression, otherwise: Label, scope: Scope) -> None:
         test = self._values.expression(condition)
+        self._span = condition.span
         self.emit(lambda: program.Branch(test, otherwise.at), scope)
 
     def _match(self, match: nodes.Match, scope: Scope) -> bool:

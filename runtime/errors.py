@@ -53,6 +53,18 @@ class StoreTooNew(StoreError):
         self.known = known
 
 
+class StoreTooOld(StoreError):
+    """The store was written by an older flowc, and only a server brings it up to date."""
+
+    fault: ClassVar[Fault] = "caller"
+
+    def __init__(self, path: Path, version: int, known: int) -> None:
+        super().__init__(f"{path} has schema {version}, this flowc reads schema {known}: start its server once")
+        self.path = path
+        self.version = version
+        self.known = known
+
+
 class StoreCorrupt(StoreError):
     """The file is damaged."""
 

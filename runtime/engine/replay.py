@@ -2,11 +2,21 @@
 
 from collections.abc import Iterable
 
+from msgspec import Struct
+
 from flowc.runtime.engine.seal import Seal
 from flowc.runtime.engine.stored import Reads, Recorded, state_hash
 from flowc.runtime.engine.turn import position_bytes, without_secret
-from flowc.runtime.kernel import LoadedProgram, Position, advance
-from flowc.runtime.kernel.events import EventReceived, Faulted, MessageReceived, Opened, ReadsDone
+from flowc.runtime.kernel import LoadedProgram, Position, Step, advance
+from flowc.runtime.kernel.events import (
+    CallResult,
+    Event,
+    EventReceived,
+    Faulted,
+    MessageReceived,
+    Opened,
+    ReadsDone,
+)
 from flowc.runtime.store.rows import JournalRow
 from flowc.runtime.values import decode
 
@@ -32,20 +42,47 @@ def replay(loaded: LoadedProgram, rows: Iterable[JournalRow], seal: Seal) -> Pos
 
 def again(loaded: LoadedProgram, position: Position | None, row: JournalRow, seal: Seal) -> Position | None:
     """The position after one turn more. Raises SealBroken."""
-    event = decode(row.entry.event, Recorded)
-    was_sealed = event.event is None
-    if was_sealed:
-        event = decode(seal.open(event.sealed), Recorded)
-    reads = decode(row.entry.reads, Reads) if row.entry.reads else Reads()
-    if reads.sealed:
-        reads = decode(seal.open(reads.sealed), Reads)
-    assert event.event is not None
+    return retake(loaded, position, row, seal).position
+
+
+class Retaken(Struct, frozen=True):
+    """A turn taken again: its event, the results of the reads after each step, and the steps. None for an event that
+    came when the conversation was over: it is recorded only."""
+
+    event: Event
+    reads: tuple[tuple[CallResult, ...], ...]
+    steps: tuple[Step, ...]
+    position: Position | None
+
+
+def retake(loaded: LoadedProgram, position: Position | None, row: JournalRow, seal: Seal) -> Retaken:
+    """One turn more, from the position before it. Raises SealBroken."""
+    event, was_sealed = event_of(row, seal)
+    reads = tuple([each.results for each in _reads_of(row, seal).steps])
     is_over = row.turn > 1 and (position is None or position.ended)
-    if is_over and isinstance(event.event, MessageReceived | Opened | EventReceived):
-        return position  # it is recorded only
-    step = advance(loaded, position, event.event)
-    for read in reads.steps:
-        step = advance(loaded, step.position, ReadsDone(event.event.moment, read.results))
-    if isinstance(event.event, Faulted) and step.fault is not None:
-        return position
-    return without_secret(step.position, event.event) if was_sealed else step.position
+    if is_over and isinstance(event, MessageReceived | Opened | EventReceived):
+        return Retaken(event, (), (), position)
+    steps = [advance(loaded, position, event)]
+    for results in reads:
+        steps.append(advance(loaded, steps[-1].position, ReadsDone(event.moment, results)))
+    after = steps[-1].position
+    if isinstance(event, Faulted) and steps[-1].fault is not None:
+        after = position
+    elif was_sealed:
+        after = without_secret(after, event)
+    return Retaken(event, reads, tuple(steps), after)
+
+
+def event_of(row: JournalRow, seal: Seal) -> tuple[Event, bool]:
+    """The event of a turn, and whether it was sealed. Raises SealBroken."""
+    recorded = decode(row.entry.event, Recorded)
+    was_sealed = recorded.event is None
+    if was_sealed:
+        recorded = decode(seal.open(recorded.sealed), Recorded)
+    assert recorded.event is not None
+    return recorded.event, was_sealed
+
+
+def _reads_of(row: JournalRow, seal: Seal) -> Reads:
+    reads = decode(row.entry.reads, Reads) if row.entry.reads else Reads()
+    return decode(seal.open(reads.sealed), Reads) if reads.sealed else reads

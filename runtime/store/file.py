@@ -21,6 +21,7 @@ from flowc.runtime.errors import (
     StoreLocked,
     StoreOnNetwork,
     StoreTooNew,
+    StoreTooOld,
     StoreUnavailable,
     StoreUnreachable,
 )
@@ -146,6 +147,16 @@ def connect_reading(path: Path, *, vfs: str | None = None) -> apsw.Connection:
     except DISK as error:
         raise StoreUnavailable(str(error)) from error
     return connection
+
+
+def check_readable(connection: apsw.Connection, path: Path) -> None:
+    """That this flowc can read the file. Raises StoreForeign, StoreTooNew, StoreTooOld, StoreUnavailable."""
+    try:
+        version = _checked_version(connection, path)
+    except apsw.NotADBError as error:
+        raise StoreForeign(path) from error
+    if version < len(migrations()):
+        raise StoreTooOld(path, version, len(migrations()))
 
 
 def discard(connection: apsw.Connection) -> None:
