@@ -48,7 +48,7 @@ SLOTS: Final = {
     "name": "text",
 }
 MESSAGES: Final = (
-    ("an example among 200", "Can you track my order?", None),
+    ("an example among 200, heard before", "Can you track my order?", None),
     ("an example with a place", "Track order AB123456", None),
     ("an example with two places", "cancel the booking for four on 24 December", None),
     ("a value in a sentence", "well, it should be the one with AB123456 on it", None),
