@@ -12,7 +12,6 @@ import argparse
 import asyncio
 import os
 import platform
-import socket
 import subprocess
 import sys
 import tempfile
@@ -26,7 +25,8 @@ from typing import Any, Final, Literal, cast
 import uvloop
 from shop.arrivals import CLASSES, Phase, arrivals
 from shop.backends import SPEEDS
-from shop.load import HOST, Answer, Load, asked
+from shop.load import Answer, Load, asked
+from shop.processes import HOST, cpu_s, free_port, running
 
 from flowc.runtime.simulate.plot import Curve, Panel, Span, plot
 
@@ -38,7 +38,6 @@ PATIENCE_S: Final = 5.0  # an answer that comes later is none
 SOONEST_S: Final = ("urgent", "high", "normal")  # whose latency says that all is as before
 MARGIN_S: Final = 0.1
 LONGEST_DRAIN_S: Final = 300.0
-STARTS_S: Final = 30.0
 
 Bot = Literal["coupled", "flowc"]
 
@@ -62,23 +61,6 @@ class Ran:
 
 
 # ------------------------------------------------------------------------------------------------------------ processes
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
-
-
-def started(process: subprocess.Popen[bytes], port: int) -> None:
-    """Returns when somebody listens."""
-    until = time.monotonic() + STARTS_S
-    while time.monotonic() < until and process.poll() is None:
-        with socket.socket() as probe:
-            if probe.connect_ex((HOST, port)) == 0:
-                return
-        time.sleep(0.05)
-    raise SystemExit(f"{process.args!r} does not answer")
 
 
 @contextmanager
@@ -108,32 +90,6 @@ def serving(bot: Bot, ports: dict[str, int], folder: str) -> Iterator[tuple[int,
             command += [f"--{name}", str(each)]
     with running(command, port, environment=environment) as process:
         yield port, process.pid
-
-
-@contextmanager
-def running(
-    command: list[str], *ports: int, environment: dict[str, str] | None = None
-) -> Iterator[subprocess.Popen[bytes]]:
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment) as process:
-        try:
-            for port in ports:
-                started(process, port)
-            yield process
-        finally:
-            process.terminate()
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-
-
-def cpu_s(pid: int) -> float:
-    """Seconds of the processor so far; 0 where the system does not tell."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 # ----------------------------------------------------------------------------------------------------------------- runs

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Final, Literal, cast
 
 from shop.arrivals import Arrival
+from shop.processes import HOST
 
-HOST: Final = "127.0.0.1"
 GIVES_UP_S: Final = 60.0
 OLD_S: Final = 1.0  # an article that was read longer ago comes from a cache
 READ = re.compile(r"\((\d+)\)")
