@@ -4,9 +4,8 @@ The order is: time left, breaker, rate limit, place, the attempt's own timeout, 
 in `flowc.runtime.policy`; this only waits, sends, and gives back what it took.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import cast
 
 import anyio
 from msgspec import Struct
@@ -22,7 +21,6 @@ from flowc.runtime.policy.limiter import Limiter, UserLimiter
 from flowc.runtime.policy.retry import LONGEST_SLEEP_S
 from flowc.runtime.policy.verdict import Broken, Held, NotSent, RawAnswer, TimedOut
 from flowc.runtime.program import PriorityClass, Service
-from flowc.runtime.services.loop import begun
 from flowc.runtime.services.port import Adapter, AttemptRequest, Clock, Seen, Watch
 
 
@@ -148,23 +146,12 @@ class Backend:
             return Held("unavailable", "the breaker opened", self.breaker.wait_s(now))
         self.budget.attempt_left(now)
         timer.sent(now)
-        work = self.adapter.attempt(request)
-        try:
-            waits_for = work.send(None)
-        except StopIteration as answered:  # at once, so it needs no clock
-            return cast(RawAnswer, answered.value)
-        except Exception as error:  # noqa: BLE001 - whatever an adapter raises, the attempt may have been done
-            return _broken(error)
-        return await self._rest(request, begun(work, waits_for))
-
-    async def _rest(self, request: AttemptRequest, work: Awaitable[RawAnswer]) -> RawAnswer:
-        """What comes of an attempt that did not answer at once, within its time."""
         raw: RawAnswer = TimedOut(f"no answer within {request.timeout_s:g} s")
         with self.clock.timeout(request.timeout_s) as scope:
             try:
-                raw = await work
-            except Exception as error:  # noqa: BLE001 - as above
-                raw = _broken(error)
+                raw = await self.adapter.attempt(request)
+            except Exception as error:  # noqa: BLE001 - whatever an adapter raises, the attempt may have been done
+                raw = Broken(f"the adapter raised {type(error).__name__}")
         if not scope.cancelled_caught:
             return raw
         if not request.wire.is_sent:
@@ -186,10 +173,6 @@ class Backend:
             message="" if failure is None else failure.message,
             after=request.after,
         )
-
-
-def _broken(error: Exception) -> Broken:
-    return Broken(f"the adapter raised {type(error).__name__}")
 
 
 def _wake_nobody() -> None:

@@ -6,12 +6,9 @@ stand inside each other.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Generator
 from math import inf
-from types import TracebackType, coroutine
-from typing import Any, Final, TypeVar
-
-T = TypeVar("T")
+from types import TracebackType
+from typing import Final
 
 AGAIN_S: Final = 1.0  # for clearing up; what still waits then is cancelled again, for a deadline is hard
 
@@ -70,20 +67,3 @@ class Timeout:
         # More cancellations than ours: somebody outside wants the task to end, and is to be heard.
         self.cancelled_caught = kind is not None and issubclass(kind, asyncio.CancelledError) and left <= self._before
         return self.cancelled_caught
-
-
-@coroutine
-def begun(work: Coroutine[Any, Any, T], waits_for: object) -> Generator[object, Any, T]:
-    """The rest of a coroutine whose first step was made by hand and came to wait for something."""
-    step: Callable[[Any], object]
-    while True:
-        try:
-            told: Any = yield waits_for
-            step = work.send
-        except BaseException as error:  # noqa: BLE001 - it is the coroutine's: a cancellation too
-            told, step = error, work.throw
-        try:
-            waits_for = step(told)
-        except StopIteration as returned:
-            value: T = returned.value
-            return value
