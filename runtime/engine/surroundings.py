@@ -78,8 +78,7 @@ class Surroundings:
     def _ended(self, task: asyncio.Task[None]) -> None:
         """One task's mistake does not stop the others."""
         self.running.discard(task)
-        error = None if task.cancelled() else task.exception()
-        if error is not None:
+        if not task.cancelled() and (error := task.exception()) is not None:
             self.log("error", "task failed", {"error": type(error).__name__})
 
     async def stop(self) -> None:

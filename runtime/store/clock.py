@@ -10,5 +10,7 @@ class SystemClock:
         self._latest_ms = 0
 
     def now_ms(self) -> int:
-        self._latest_ms = max(self._latest_ms, time_ns() // 1_000_000)
+        now_ms = time_ns() // 1_000_000
+        if now_ms > self._latest_ms:
+            self._latest_ms = now_ms
         return self._latest_ms

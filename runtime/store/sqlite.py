@@ -331,7 +331,7 @@ async def sqlite_store(path: Path, clock: Clock | None = None, *, vfs: str | Non
 def _bytes_of(unit: Unit) -> int:
     entry = unit.entry
     bodies = len(unit.position) + len(entry.event) + len(entry.reads) + len(entry.replies) + len(entry.notes)
-    return bodies + sum([len(command.body) for command in unit.commands])
+    return bodies + sum([len(command.body) for command in unit.commands]) if unit.commands else bodies
 
 
 def _outcome(answer: Outcome | BaseException) -> Outcome:

@@ -231,18 +231,18 @@ def _usual(connection: apsw.Connection, unit: Unit, mark: Mark, now_ms: int, mar
         return None
     if unit.deployment != base.deployment or isinstance(source, FromInbox):
         return None
-    taken = _taken(source.event, None) if isinstance(source, Direct) else Taken()
-    recent, turn = base.recent, base.turn + 1
-    if taken.hash is not None:
-        if recent.find(taken.hash) is not None:
+    recent, turn, digest = base.recent, base.turn + 1, None
+    if isinstance(source, Direct) and source.event.kind in REMEMBERED:
+        event = source.event
+        if recent.find(event.hash) is not None:
             return None
-        recent = recent.adding(taken.hash, base.incarnation, turn, now_ms)
+        recent, digest = recent.adding(event.hash, base.incarnation, turn, now_ms), event.digest
     at_ms, shard = max(base.at_ms, unit.entry.now_ms), shard_of(base.address)
     row = _row(unit, at_ms, recent)
     due_ms = min([timer.due_ms for timer in unit.timers]) if unit.timers else 0
     is_sooner = due_ms and not 0 < mark.look_ms <= due_ms
     look_ms = due_ms if is_sooner else mark.look_ms
-    last = _journal(connection, unit, mark.journal, taken.digest, at_ms)
+    last = _journal(connection, unit, mark.journal, digest, at_ms)
     connection.execute(
         _USUAL,
         (
