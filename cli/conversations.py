@@ -97,11 +97,11 @@ def check_names(programs: "Programs", flow: str | None, state: str | None) -> No
         return
     flows = newest.program.flows
     if flow is not None and flow not in flows:
-        raise Stop(f"there is no flow `{flow}`", help=f"there are {', '.join(f'`{each}`' for each in flows)}")
+        raise Stop(f"there is no flow `{flow}`", help=f"the flows are {', '.join(f'`{each}`' for each in flows)}")
     states = {name for each in flows.values() if flow in (None, each.name) for name in each.states}
     if state is not None and state not in states:
         raise Stop(
-            f"there is no state `{state}`", help=f"there are {', '.join(f'`{each}`' for each in sorted(states))}"
+            f"there is no state `{state}`", help=f"the states are {', '.join(f'`{each}`' for each in sorted(states))}"
         )
 
 

@@ -20,6 +20,7 @@ from flowc.cli import (
     erase,
     explain,
     fmt,
+    funnel,
     graph,
     init,
     serve,
@@ -51,6 +52,7 @@ app.command("erase")(erase.erase)
 app.add_typer(dead.app, name="dead")
 app.add_typer(conversations.app, name="conversations")
 app.command("why")(why.why)
+app.command("funnel")(funnel.funnel)
 
 
 def print_version(wanted: bool) -> None:

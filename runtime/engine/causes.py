@@ -36,3 +36,25 @@ def _of_failure(kind: str) -> Cause:
     if kind in BROKEN:
         return "backend failure"
     return "degraded" if kind == "overloaded" else "refused"
+
+
+def place_of_end(cause: Cause, passed: Sequence[Transition], wait: str) -> tuple[str, str]:
+    """Flow and state where a conversation dropped off: where its user was silent or not understood (`wait`, before the
+    last turn), where the call failed, else where it ended."""
+    if cause in ("silence", "not understood", "fault") and wait:
+        return _place_of(wait)
+    for each in reversed(passed):
+        failed = each.kind == "outcome" and not each.detail.endswith(" ok")
+        if failed if cause in ("backend failure", "degraded", "refused") else each.kind == "end":
+            return each.flow, state_of(each.place)
+    return _place_of(wait)
+
+
+def state_of(place: str) -> str:
+    """The state of a wait."""
+    return place.partition(".")[0]
+
+
+def _place_of(wait: str) -> tuple[str, str]:
+    flow, _, place = wait.partition("/")
+    return flow, state_of(place)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final, get_args
 
-from flowc.runtime.engine.causes import cause_of
+from flowc.runtime.engine.causes import cause_of, place_of_end, state_of
 from flowc.runtime.engine.pending import Pending
 from flowc.runtime.engine.perform import Made
 from flowc.runtime.kernel.events import CallFailure, CommandDone, MessageReceived, Transition
@@ -109,19 +109,5 @@ class Counts:
     def _ended(self, made: Made) -> None:
         taken, outcome = made.taken, made.spoken.outcome
         cause = cause_of(taken.event, taken.transitions, outcome)
-        flow, state = place_of_end(taken.transitions, made.stand.row.wait)
+        flow, state = place_of_end(cause, taken.transitions, made.stand.row.wait)
         self._metrics.ended.add(flow, state, outcome or "", cause)
-
-
-def state_of(place: str) -> str:
-    """The state of a wait."""
-    return place.partition(".")[0]
-
-
-def place_of_end(passed: Sequence[Transition], wait: str) -> tuple[str, str]:
-    """Flow and state where a conversation ended: as its last turn says, else where it stood before."""
-    for each in reversed(passed):
-        if each.kind == "end":
-            return each.flow, state_of(each.place)
-    flow, _, place = wait.partition("/")
-    return flow, state_of(place)

@@ -29,9 +29,9 @@ class Pending(Struct, eq=False):
     """`body` None: no event, but the turn that must follow the last one. `at_ms` it was received, by the store's clock,
     and `offered_s` by ours (0: not here). `number` in the inbox, once it is there. `cause`: the message that led to it.
     `settles`: the command that its turn sets done. `storing` is done when the store has answered; `submitted` while a
-    commit with it is under way. `waiting` are those who want the answer. `is_unfinished`: nobody here learned of its turn,
-    and what that caused may not be over. `alarm` is generation and length of the timer
-    in whose row its tries are counted; `is_counted`: the next one is. `around`: the trace that it came with."""
+    commit with it is under way. `waiting` are those who want the answer. `is_unfinished`: nobody here learned of its
+    turn, and what that caused may not be over. `alarm` is generation and length of the timer in whose row its tries are
+    counted; `is_counted`: the next one is. `around`: the trace that it came with."""
 
     hash: EventHash
     body: Body | None

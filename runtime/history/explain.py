@@ -103,7 +103,7 @@ def _explained(turn: Replayed, masks: Masks) -> Explained:
     row, program = turn.row, turn.loaded.program
     spoken = decode(row.entry.replies, Spoken)
     notes = decode(row.entry.notes, Notes) if row.entry.notes else Notes()
-    event = turn.taken.event if turn.taken is not None else _event_alone(row)
+    event = event_in(turn)
     after = turn.taken.position if turn.taken is not None else None
     was_over = row.turn > 1 and turn.before is not None and turn.before.ended
     return Explained(
@@ -131,9 +131,12 @@ def _reply(masks: Masks, program: Program, said: str, flow: str, state: str) -> 
     return masks.text(said) if known is None else masks.reply(said, known, state)
 
 
-def _event_alone(row: JournalRow) -> Event | None:
+def event_in(turn: Replayed) -> Event | None:
+    """The event of a turn; None where it is sealed."""
+    if turn.taken is not None:
+        return turn.taken.event
     try:
-        return event_of(row, NO_SEAL)[0]
+        return event_of(turn.row, NO_SEAL)[0]
     except SealBroken:
         return None
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from flowc.runtime.engine.stored import CommandBody, Notes, Spoken, Tried
-from flowc.runtime.history.explain import Replayed, happened, replayed
+from flowc.runtime.history.explain import Replayed, event_in, happened, replayed
 from flowc.runtime.history.explained import Happened, Shown
 from flowc.runtime.history.learning import learn_position, learn_turn
 from flowc.runtime.history.masks import Masks
@@ -143,7 +143,7 @@ def _waiting(event: InboxEvent) -> tuple[str, int]:
 
 def _taken(turn: Replayed, masks: Masks) -> Taken:
     row = turn.row
-    event = turn.taken.event if turn.taken is not None else None
+    event = event_in(turn)
     intents = event.understood.intents if isinstance(event, MessageReceived) else ()
     notes = decode(row.entry.notes, Notes) if row.entry.notes else Notes()
     return Taken(

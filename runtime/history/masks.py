@@ -209,10 +209,22 @@ def type_of(expression: Expression, flow: Flow, program: Program, locals: Mappin
             return NAMES_OF_USER.get(field) or declared.get(field)
         case Get(Local("error"), "kind" | "service" | "operation"):
             return Text()
+        case Get(Local(name), field) if name not in locals:
+            return _field_of_local(name, field, flow, program)
         case Get(target, field) | Each(target, field):
             return _field(type_of(target, flow, program, locals), field, program, is_each=isinstance(expression, Each))
         case _:
             return None
+
+
+def _field_of_local(name: str, field: str, flow: Flow, program: Program) -> Type | None:
+    """Of an event or a failure of that name; None where two of them do not agree."""
+    several = [flow.events[name].fields] if name in flow.events else []
+    for service in program.services.values():
+        for operation in service.operations.values():
+            several += [failure.fields for failure in operation.failures if failure.name == name]
+    types = {each.type for fields in several for each in fields if each.name == field}
+    return types.pop() if len(types) == 1 else None
 
 
 def _field(of: Type | None, name: str, program: Program, *, is_each: bool) -> Type | None:

@@ -6,6 +6,7 @@ A reader sees what was committed when its statement began, and hinders nobody bu
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 import apsw
 from msgspec import Struct
@@ -18,6 +19,8 @@ from flowc.runtime.store.file import DISK, check_readable, connect_reading, disc
 from flowc.runtime.store.overview import Deployment, Summary
 from flowc.runtime.store.port import CLASSES
 from flowc.runtime.store.rows import Address, Digest, JournalRow, Loaded, StoredCommand, Wanted
+
+SKEW_MS: Final = 60_000
 
 __all__ = ["Journaled", "Reader", "Wish", "reading"]
 
@@ -33,15 +36,14 @@ class Wish(Struct, frozen=True):
 
 
 class Journaled(Struct, frozen=True):
-    """The columns of a turn that `funnel` counts by."""
+    """The columns of a turn that `funnel` counts by; its event where the conversation has ended."""
 
-    id: int
     address: str
     incarnation: int
     turn: int
     at_ms: int
     deployment: int
-    ended: bool
+    ended: int
     event: bytes
     notes: bytes
 
@@ -98,14 +100,28 @@ class Reader:
         return operating.bundle(self._connection, digest)
 
     def turns(self, since_ms: int) -> Iterator[Journaled]:
-        """The columns of all turns since then, in the order of their commits: one pass over the journal."""
+        """The columns of all turns since then, in the order of their commits: one pass over that part of it."""
         found = self._connection.execute(
-            "SELECT id, address, incarnation, turn, at_ms, deployment, ended, event, notes FROM journal "
-            "WHERE address != '' AND at_ms >= ? ORDER BY id",
-            (since_ms,),
+            "SELECT address, incarnation, turn, at_ms, deployment, ended, iif(ended, event, x''), notes "
+            "FROM journal WHERE id >= ? AND address != '' AND at_ms >= ? ORDER BY id",
+            (self._first_since(since_ms), since_ms),
         )
-        for id_, address, incarnation, turn, at_ms, deployment, ended, event, notes in found:
-            yield Journaled(id_, address, incarnation, turn, at_ms, deployment, bool(ended), event, notes)
+        for row in found:
+            yield Journaled(*row)
+
+    def _first_since(self, since_ms: int) -> int:
+        """A turn before which none is that new: times grow with the ids, but for what clocks do."""
+        low, high = self._connection.execute("SELECT coalesce(min(id), 0), coalesce(max(id), 0) + 1 FROM journal").get
+        while low < high:
+            middle = (low + high) // 2
+            at_ms = self._connection.execute(
+                "SELECT at_ms FROM journal WHERE id >= ? ORDER BY id LIMIT 1", (middle,)
+            ).get
+            if at_ms is not None and at_ms < since_ms - SKEW_MS:
+                low = middle + 1
+            else:
+                high = middle
+        return int(low)
 
 
 @contextmanager
