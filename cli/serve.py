@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 __all__ = ["serve"]
 
 
+REST_S = 1.0  # for what could not be finished before the server ended; the store has it
+
+
 def serve(
     host: Annotated[str | None, typer.Option(help="The address to listen on; 127.0.0.1 when left out.")] = None,
     port: Annotated[
@@ -126,13 +129,18 @@ def run(
             await opened(log, tracing)
 
     async def opened(log: "Log", tracing: "Tracing | None") -> None:
-        async with Engine.open(program, environment, log=log, tracing=tracing) as engine:
+        async with Engine.open(program, environment, log=log, tracing=tracing, drain_s=REST_S) as engine:
             closing = asyncio.Event()
+
+            async def finish() -> None:
+                closing.set()
+                await engine.drain()
+
             app = http_app(engine, program, Tokens(tokens, hashed(drawn)), closing)
             spare_turns()
             path = file_of(environment.store, environment.folder)
             with nullcontext() if path is None else announcing(path, announced):
-                await serve_app(app, listening, started, closing.set)
+                await serve_app(app, listening, started, finish)
 
     with listening:
         anyio.run(main, backend_options={"use_uvloop": True})

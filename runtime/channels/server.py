@@ -2,7 +2,7 @@
 
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
@@ -14,7 +14,8 @@ from flowc.runtime.channels.direct import DirectProtocol
 
 __all__ = ["PortTaken", "bound", "serve"]
 
-DRAIN_S: Final = 10
+DRAIN_S: Final = 10  # for what runs
+FLUSH_S: Final = 2  # for answers that are on their way then
 BACKLOG: Final = 2048
 MAX_HEAD: Final = 64 * 1024
 
@@ -82,15 +83,20 @@ async def signals() -> AsyncIterator[None]:
             yield
 
 
+async def nothing() -> None:
+    """Where there is nothing to finish."""
+
+
 async def serve(
     app: ASGIApp,
     listening: socket.socket,
     started: Callable[[], None],
-    closing: Callable[[], None] = lambda: None,
+    closing: Callable[[], Awaitable[None]] = nothing,
     wishes: Callable[[], AsyncIterator[None]] = signals,
 ) -> None:
     """Serve until the first of `wishes`, then finish what runs; a second one ends at once. `started` is called once
-    requests are taken, `closing` before they are finished."""
+    requests are taken. `closing` takes nothing more and ends when what runs is finished; it has DRAIN_S, and until
+    then requests are still answered: with a refusal, and /readyz with 503."""
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -98,7 +104,7 @@ async def serve(
         lifespan="off",
         http=Bounded,
         ws="none",
-        timeout_graceful_shutdown=DRAIN_S,
+        timeout_graceful_shutdown=FLUSH_S,
         server_header=False,
         proxy_headers=False,  # nothing here depends on where a request came from
         date_header=False,
@@ -106,10 +112,18 @@ async def serve(
     server = Server(config, started)
 
     async def end_when_wished() -> None:
+        is_first = True
         async for _ in wishes():
-            server.force_exit = server.should_exit
-            server.should_exit = True
-            closing()
+            if is_first:
+                is_first = False
+                tasks.start_soon(finish)
+            else:
+                server.force_exit = server.should_exit = True
+
+    async def finish() -> None:
+        with anyio.move_on_after(DRAIN_S):
+            await closing()
+        server.should_exit = True
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(end_when_wished)

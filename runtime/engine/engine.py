@@ -299,9 +299,10 @@ class Engine:
             after = (found[-1].incarnation, found[-1].turn)
 
     async def drain(self) -> None:
-        """Takes nothing more, and waits for what is under way."""
-        self._is_draining = True
+        """Takes nothing more, and waits for what is under way. What waits stays in the store."""
+        self._is_draining = self._around.is_stopping = True
         for session in self._sessions.values():
+            session.stop()
             for watcher in session.watchers:
                 watcher.set()
         while not all(session.is_idle for session in self._sessions.values()) or self._commands.is_busy:  # noqa: ASYNC110  # rare

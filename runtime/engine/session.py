@@ -135,6 +135,13 @@ class Session:
         self.stand = None
         self._inbox.forget()
 
+    def stop(self) -> None:
+        """Whoever waits for an event that waits itself has to ask the next server; the store has it."""
+        for pending in self._answers.queued():
+            is_under_way = pending is self._current or (self._chain is not None and self._chain.cause == pending.hash)
+            if not is_under_way:
+                self._answers.refuse(pending, Unavailable("the server stops"))
+
     def erase(self) -> None:
         self.forget()
         self._answers.refuse_all(erased())
@@ -156,6 +163,8 @@ class Session:
             while await self._took_one() and self._has_more:
                 pass
             self._answer_queued()
+            if self._around.is_stopping:
+                self.stop()
         except StoreUnavailable as error:
             self._lost_store(error.reason)
         except Exception as error:  # noqa: BLE001 - a mistake of ours here must not stop the other conversations
@@ -246,6 +255,8 @@ class Session:
     async def _from_inbox(self, stand: Stand) -> Pending | None:
         for pending in self._inbox.events(self._answers.find):
             assert pending.body is not None
+            if self._around.is_stopping and pending.kind != "result":
+                continue
             if pending.incarnation not in (None, stand.row.incarnation):
                 await self._take_earlier(pending)
                 return None

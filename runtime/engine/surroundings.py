@@ -61,6 +61,7 @@ class Surroundings:
     deployed: dict[int, Deployed] = field(default_factory=dict)
     running: set[asyncio.Task[None]] = field(default_factory=set)
     tracing: Tracing | None = None
+    is_stopping: bool = False  # what runs is finished, and nothing begun
     advance: Advance = advance
     commit: Commit = field(init=False)
 

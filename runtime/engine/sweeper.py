@@ -50,7 +50,9 @@ class Sweeper:
             self._poked.clear()
             sweeps_all, self._sweeps_all = self._sweeps_all or time.now() >= next_at, False
             try:
-                if sweeps_all:
+                if self._around.is_stopping:
+                    pass  # what is due is for the next server
+                elif sweeps_all:
                     next_at = time.now() + every_s
                     await self.sweep()
                 else:

@@ -163,7 +163,12 @@ async def serving(
         async with opened as engine, asyncio.TaskGroup() as tasks:
             local = None if drawn is None else hashed(drawn)
             app = http_app(engine, program, Tokens(tokens, local), closing)
-            server = tasks.create_task(serve(app, listening, started.set, closing.set, wished))
+
+            async def finish() -> None:
+                closing.set()
+                await engine.drain()
+
+            server = tasks.create_task(serve(app, listening, started.set, finish, wished))
             async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
                 await started.wait()
                 try:

@@ -82,9 +82,14 @@ async def test_a_turn_that_runs_when_the_server_is_told_to_stop_is_answered(desk
     running = asyncio.ensure_future(desk.post("messages", {"text": "pay", "id": "m1"}))
     await until(lambda: bool(desk.shop.attempts))
     desk.wishes.put_nowait(None)
-    await until(lambda: not accepts(desk.port))
+    while (ready := await desk.get("/readyz")).status_code == 200:  # noqa: ASYNC110 - what is waited for has no event
+        await asyncio.sleep(0.002)
+    assert (ready.status_code, ready.json()["reasons"]) == (503, ["the server stops"])
+    refused = await desk.post("messages", {"text": "pay", "id": "m2"}, "other")
+    assert (refused.status_code, int(refused.headers["retry-after"]) > 0) == (503, True)
     desk.clock.pass_to(desk.clock.now_ms() + 500)
     assert (await running).json()["replies"][0]["text"] == "Paid R-1."
+    await until(lambda: not accepts(desk.port))
 
 
 def accepts(port: int) -> bool:
