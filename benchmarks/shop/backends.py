@@ -1,8 +1,9 @@
 """The two backends of the shop as HTTP services with limited capacity: each has so many places, and who finds none
 waits in the order of arrival, for as long as it takes.
 
-As most servers do, they do not notice that a caller has gone: what it asked for is done all the same. Each enquiry is
-an effect, made once for its idempotency key, and a line of the ledger.
+As most servers do, they do not notice that a caller has gone: what it asked for is done all the same. With `--notice`
+they do not begin what nobody waits for any more. Each enquiry is an effect, made once for its idempotency key, and a
+line of the ledger.
 
     python benchmarks/shop/backends.py --crm 8821 --inventory 8822
 """
@@ -34,10 +35,18 @@ class Speed:
         """What it can do at most."""
         return self.places / self.mean_s
 
+    @property
+    def spread(self) -> float:
+        """Of the logarithm of a service time."""
+        return sqrt(log(1 + (self.deviation_s / self.mean_s) ** 2))
+
+    @property
+    def median_s(self) -> float:
+        return self.mean_s * exp(-(self.spread**2) / 2)
+
     def drawn(self, rng: random.Random) -> float:
         """One service time in seconds."""
-        spread = log(1 + (self.deviation_s / self.mean_s) ** 2)
-        return exp(rng.gauss(log(self.mean_s) - spread / 2, sqrt(spread)))
+        return exp(rng.gauss(log(self.median_s), self.spread))
 
 
 # 40 answers a second each.
@@ -52,6 +61,7 @@ class Backend:
     speed: Speed
     rng: random.Random
     began_at: float
+    notices: bool
     done: Counter[int] = field(default_factory=Counter)
     enquiries: dict[str, tuple[str, float]] = field(default_factory=dict)
     waiting: int = 0
@@ -69,9 +79,13 @@ class Backend:
         self.calls += 1
         self.waiting += 1
         self.longest = max(self.longest, self.waiting)
+        gone = asyncio.ensure_future(receive())  # comes to an end when the caller goes
         async with self._places:
             self.waiting -= 1
+            if self.notices and gone.done():
+                return None
             await asyncio.sleep(self.speed.drawn(self.rng))
+        gone.cancel()
         now = time.time() - self.began_at
         self.done[int(now)] += 1
         return await answer(send, 200, self.found(scope, body, now))
@@ -105,12 +119,12 @@ async def answer(send: Send, status: int, value: object) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-async def serve(ports: dict[str, int], seed: int) -> None:
+async def serve(ports: dict[str, int], seed: int, *, notices: bool) -> None:
     """Serve both until stopped."""
     began_at = time.time()
     servers = []
     for name, port in ports.items():
-        backend = Backend(name, SPEEDS[name], random.Random(f"{seed} {name}"), began_at)
+        backend = Backend(name, SPEEDS[name], random.Random(f"{seed} {name}"), began_at, notices)
         config = uvicorn.Config(backend, port=port, log_level="critical", access_log=False, lifespan="off")
         servers.append(uvicorn.Server(config))
     print("ready", flush=True)
@@ -122,9 +136,11 @@ def main() -> None:
     for name, port in {"crm": 8821, "inventory": 8822}.items():
         parser.add_argument(f"--{name}", type=int, default=port, help="its port")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--notice", action="store_true", help="do not begin what nobody waits for any more")
     arguments = parser.parse_args()
     uvloop.install()
-    asyncio.run(serve({name: getattr(arguments, name) for name in SPEEDS}, arguments.seed))
+    ports = {name: getattr(arguments, name) for name in SPEEDS}
+    asyncio.run(serve(ports, arguments.seed, notices=arguments.notice))
 
 
 if __name__ == "__main__":

@@ -43,6 +43,7 @@ class Heard(Struct, frozen=True):
     """What came of a message that was sent at `at_s`. `first_s` until the first words; `done_s` until all replies."""
 
     at_s: float
+    conversation: str
     priority: PriorityClass
     ending: Ending
     first_s: float
@@ -179,7 +180,7 @@ async def _sent(engine: Engine, store: QuickStore, message: Message, found: Fore
     now = clock.now()
     row = (await store.load([Wanted(Address(message.conversation))]))[0].row
     found.turns += 1
-    found.heard.append(Heard(began, row.priority, ending, (first or now) - began, now - began, handed_over))
+    found.heard.append(Heard(began, message.conversation, row.priority, ending, (first or now) - began, now - began, handed_over))
 
 
 async def _sample(store: QuickStore, found: Forecast, clock: LoopClock) -> None:
