@@ -180,7 +180,8 @@ async def _sent(engine: Engine, store: QuickStore, message: Message, found: Fore
     now = clock.now()
     row = (await store.load([Wanted(Address(message.conversation))]))[0].row
     found.turns += 1
-    found.heard.append(Heard(began, message.conversation, row.priority, ending, (first or now) - began, now - began, handed_over))
+    times = (first or now) - began, now - began
+    found.heard.append(Heard(began, message.conversation, row.priority, ending, *times, handed_over))
 
 
 async def _sample(store: QuickStore, found: Forecast, clock: LoopClock) -> None:
