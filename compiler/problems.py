@@ -87,12 +87,14 @@ class Problems:
             and not any((cause, each.span.path) in at for cause in FOLLOWS.get(each.code.id, ()))
             and not (each.code.id in OPEN_OUTCOMES and any(_leaves_open(arm, each) for arm in arms))
         ]
+        meant = {(arm.span.path, edit.replacement) for arm in arms for edit in arm.edits}
         unresolved = {each.span: each.code for each in self.found if each.code in UNRESOLVED}
         names = [each for each in self.found if each.code is UNKNOWN_NAME and each.edits]
         kept = [
             each
             for each in (*self.found, *kept)
             if unresolved.get(each.span, each.code) is each.code
+            and not (each.code.id == "FLW210" and self._is_open(each, meant))
             and not (each.code.id in DOUBTS and any(self._shows(name, each) for name in names))
         ]
         once: dict[tuple[object, ...], Diagnostic] = {}
@@ -102,6 +104,13 @@ class Problems:
                 (each.code.id, each.span.path, each.message) if missing else (each.code.id, each.span), each
             )
         return with_severities(sort(once.values()), self.sources, project.settings)
+
+    def _is_open(self, unused: Diagnostic, meant: set[tuple[str, str]]) -> bool:
+        """Whether the name that seems unused is what a misspelled arm meant, or what a call is said to leave open."""
+        name = self.sources[unused.span.path].text[unused.span.start : unused.span.end]
+        if (unused.span.path, name) in meant:
+            return True
+        return any(each.code.id in OPEN_OUTCOMES and f"`{name}`" in each.message for each in self.rules)
 
     def _shows(self, name: Diagnostic, doubt: Diagnostic) -> bool:
         """Whether the misspelled `name` was meant to give, or to show, the value that `doubt` misses further down."""

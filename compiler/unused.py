@@ -1,6 +1,6 @@
 """What is declared or imported, and nothing uses."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 from flowc.compiler.check_flows import Checked
@@ -9,7 +9,7 @@ from flowc.compiler.project import STD
 from flowc.compiler.resolve import FlowNames, Resolved
 from flowc.compiler.signatures import Signatures
 from flowc.dsl.diagnostic import Code, Diagnostic, Label, Severity
-from flowc.dsl.nodes import Call, EventDeclaration, Name
+from flowc.dsl.nodes import Call, ElsePattern, EventDeclaration, Name, NamePattern, Operation
 
 __all__ = ["unused"]
 
@@ -41,12 +41,14 @@ def _unused(
     declarations: Declarations, signatures: Signatures, resolved: Resolved, checked: Checked, *, libraries: bool
 ) -> Iterable[Unused]:
     used = resolved.used | signatures.reader.used
+    taken = _taken(resolved)
     for path, scope in declarations.scopes.items():
         if path in declarations.broken or path.startswith(STD):
             continue
         shared = scope.own.flow is None
         if libraries or not shared:
             yield from _declared(scope, used, shared=shared)
+            yield from _failures(scope, used, taken)
         mentioned = signatures.reader.mentioned.get(path, set()) | resolved.mentioned.get(path, set())
         yield from _imports(scope, mentioned | checked.read.get(scope.own.flow or "", set()))
     for names in resolved.flows.values():
@@ -76,6 +78,32 @@ def _declared(scope: Scope, used: set[object], *, shared: bool) -> Iterable[Unus
                 yield Unused(operation.name, "operation")
 
 
+def _failures(scope: Scope, used: set[object], taken: Mapping[Operation, set[str]]) -> Iterable[Unused]:
+    """Failures that no call takes by name, nor with an `else` or `on failed` of its own."""
+    operations = [each for service in scope.own.services.values() for each in service.operations]
+    for operation in operations:
+        names = taken.get(operation, set())
+        if operation in used and "else" not in names and "failed" not in names:
+            for line in operation.fails:
+                yield from (Unused(each.name, "failure") for each in line.failures if each.name.text not in names)
+
+
+def _taken(resolved: Resolved) -> dict[Operation, set[str]]:
+    """What arms of calls take of each operation by name, `else` among it."""
+    taken: dict[Operation, set[str]] = {}
+    for call, model in resolved.operations.items():
+        names = taken.setdefault(model.declaration, set())
+        for pattern in (pattern for arm in call.arms for pattern in arm.patterns):
+            match pattern:
+                case ElsePattern():
+                    names.add("else")
+                case NamePattern(name):
+                    names.add(name.text)
+                case _:
+                    pass
+    return taken
+
+
 def _imports(scope: Scope, mentioned: set[str]) -> Iterable[Unused]:
     for use in uses_of(scope.own.file):
         for name in use.names:
@@ -100,6 +128,10 @@ def _variables(names: FlowNames, resolved: Resolved, checked: Checked) -> Iterab
 # ------------------------------------------------------------------------------------------------------- diagnostics
 
 UNUSED: Final = Code("FLW210", "unused", Severity.WARNING, fixed=False)
+HELP: Final = {
+    "variable": "remove it, or read it somewhere",
+    "failure": "take it in an arm of a call, or remove it: it is `rejected` then",
+}
 
 
 def unused_name(name: Name, what: str) -> Diagnostic:
@@ -107,5 +139,5 @@ def unused_name(name: Name, what: str) -> Diagnostic:
         UNUSED,
         f"the {what} `{name.text}` is never used",
         (Label(name.span, "nothing uses it"),),
-        help="remove it" if what != "variable" else "remove it, or read it somewhere",
+        help=HELP.get(what, "remove it"),
     )

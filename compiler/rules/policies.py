@@ -16,11 +16,16 @@ Graphs = Mapping[str, FlowGraph]
 
 
 def unsafe_retry(model: Model, graphs: Graphs) -> Iterator[Diagnostic]:
-    """FLW605: repeating a write without an idempotency key. A `retry` of its service does not hold for such a write."""
+    """FLW605: repeating a write without an idempotency key. A `retry` of its service does not hold for such a write,
+    which who reads the service has to see."""
     for operation in _operations(model):
-        retry = operation.declaration.policy.retry
-        if operation.kind == "write" and operation.declaration.key is None and retry is not None and retry.attempts:
-            yield unsafe(operation, retry)
+        if operation.kind == "write" and operation.declaration.key is None:
+            own = operation.declaration.policy.retry
+            shared = model.services[operation.service].declaration.policy.retry
+            if own is not None and own.attempts:
+                yield unsafe(operation, own)
+            elif own is None and shared is not None and shared.attempts:
+                yield not_repeated(operation, shared)
     for graph in graphs.values():
         for call in graph.calls:
             deferred = model.operations.get(call)
@@ -74,6 +79,18 @@ def unsafe(operation: OperationModel, retry: Retry) -> Diagnostic:
             Label(operation.declaration.name.span, "a write without `key`", secondary=True),
         ),
         help="add `key auto` if the backend honours an idempotency key, else remove `retry`",
+    )
+
+
+def not_repeated(operation: OperationModel, retry: Retry) -> Diagnostic:
+    return Diagnostic(
+        UNSAFE_RETRY,
+        f"`{operation.service}.{operation.name}` has no key, so the `retry` of its service would do it twice",
+        (
+            Label(operation.declaration.name.span, "a write without `key`"),
+            Label(retry.span, "for every operation of the service", secondary=True),
+        ),
+        help="add `key auto` if the backend honours it, else `retry 0 from 100ms to 100ms` under this write",
     )
 
 

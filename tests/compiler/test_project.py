@@ -160,7 +160,7 @@ def test_an_error_that_is_fixed_cannot_be_lowered_or_allowed() -> None:
     flow = HELLO.format(name="shop").replace("  end", "  # flowc: allow FLW201 because it is late\n  -> nowhere")
     toml = BOT + '[check.severity]\nFLW201 = "off"\n'
     found = check_project(Project.of_texts({"flowc.toml": toml, "shop.flow": flow})).diagnostics
-    assert [each.code.id for each in found] == ["FLW904", "FLW201"]
+    assert [each.code.id for each in found] == ["FLW212", "FLW904", "FLW201"]
 
 
 def test_an_allowance_silences_one_finding_on_the_next_line() -> None:
