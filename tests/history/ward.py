@@ -23,7 +23,7 @@ from flowc.runtime.kernel import Asking
 from flowc.runtime.kernel.events import Understood, User
 from flowc.runtime.policy.verdict import Answered, RawAnswer
 from flowc.runtime.services.calls import Services
-from flowc.runtime.services.port import AttemptRequest
+from flowc.runtime.services.port import AttemptRequest, Clock, LoopClock
 from flowc.runtime.services.traced import TracedAdapter, noting
 from flowc.runtime.simulate.clock import SimulatedClock
 from flowc.runtime.store.sqlite import SqliteStore
@@ -77,7 +77,6 @@ class Ward:
     """`log`, `spans` and `page` are what the server told."""
 
     project: Path
-    clock: SimulatedClock
     records: Records
     metrics: Metrics
     log: StringIO
@@ -103,13 +102,14 @@ class Ward:
 
 
 @asynccontextmanager
-async def ward(folder: Path) -> AsyncIterator[Ward]:
-    """A server of the clinic. After the block its store stays."""
+async def ward(folder: Path, clock: SimulatedClock | None = None) -> AsyncIterator[Ward]:
+    """A server of the clinic, in real time unless it has a clock. After the block its store stays."""
     project = folder / "clinic"
     shutil.copytree(CLINIC, project)
     program = compile_project(open_project(project)).program
     assert program is not None
-    clock, rng, metrics, log, records = SimulatedClock(START_MS), Random(7), Metrics(), StringIO(), Records()
+    rng, metrics, log, records = Random(7), Metrics(), StringIO(), Records()
+    time: Clock = clock or LoopClock()
     exporter = InMemorySpanExporter()
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
@@ -122,9 +122,9 @@ async def ward(folder: Path) -> AsyncIterator[Ward]:
         program,
         Environment(),
         store=store,
-        services=Services(program, adapters, clock=clock, draw=rng.random, watch=watch),
-        understanding=Ears(Chain(Rules(program), (), clock)),
-        clock=clock,
+        services=Services(program, adapters, clock=time, draw=rng.random, watch=watch),
+        understanding=Ears(Chain(Rules(program), (), time)),
+        clock=time,
         rng=rng,
         log=log_to(log, json=True, least="debug"),
         metrics=metrics,
@@ -132,5 +132,5 @@ async def ward(folder: Path) -> AsyncIterator[Ward]:
         sweep_every_s=inf,
         drain_s=1,
     ) as engine:
-        yield Ward(project, clock, records, metrics, log, exporter, engine)
+        yield Ward(project, records, metrics, log, exporter, engine)
     await store.close()
