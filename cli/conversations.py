@@ -85,7 +85,8 @@ def listed(
         return
     terminal.write(lines(found, programs, now, terminal))
     if not found:
-        terminal.note("no conversation stands there" if flow or state or stuck else "there is no conversation yet")
+        live = "there is no conversation yet" if ended else "no conversation is live; --ended lists those that were"
+        terminal.note("no conversation stands there" if flow or state or stuck else live)
     elif len(found) == limit:
         terminal.note(f"the first {limit}; --limit shows more")
 

@@ -9,7 +9,7 @@ from flowc.cli.terminal import DIM, Terminal
 
 __all__ = ["Column", "table"]
 
-WIDEST = 60
+WIDEST = 60  # of a cell, unless its column says more
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,7 @@ class Column:
     cells: Sequence[str]
     code: int | None = None
     right: bool = False
+    widest: int = WIDEST
 
 
 def table(columns: Sequence[Column], terminal: Terminal) -> str:
@@ -32,7 +33,7 @@ def table(columns: Sequence[Column], terminal: Terminal) -> str:
 
 
 def _padded(column: Column, terminal: Terminal) -> list[str]:
-    cells = [_short(cell) for cell in column.cells]
+    cells = [_short(cell, column.widest) for cell in column.cells]
     width = max(_width(column.head), *map(_width, cells))
     styled = [_aligned(cell, width, column.right) for cell in cells]
     if column.code is not None:
@@ -45,10 +46,10 @@ def _aligned(cell: str, width: int, right: bool) -> str:
     return space + cell if right else cell + space
 
 
-def _short(cell: str) -> str:
+def _short(cell: str, widest: int) -> str:
     """Without control characters, which a terminal would obey, and not too long."""
     clean = "".join(each if each.isprintable() else "·" for each in cell)
-    return clean if len(clean) <= WIDEST else f"{clean[: WIDEST - 1]}…"
+    return clean if len(clean) <= widest else f"{clean[: widest - 1]}…"
 
 
 def _width(text: str) -> int:

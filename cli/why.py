@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["why"]
 
+LONG: Final = 200  # a condition, and what it read
 TURN: Final = re.compile(r"(?:(\d{1,12})\.)?(\d{1,12})(?:\.\d{1,6})?")
 
 
@@ -149,8 +150,8 @@ def heard_lines(heard: "Heard", terminal: Terminal) -> list[str]:
 def path_lines(path: "Sequence[Decided | Passed]", places: "Places | None", terminal: Terminal) -> list[str]:
     told = [told_step(each, places) for each in path]
     columns = (
-        Column("", [name for name, _, _ in told]),
-        Column("", [value for _, value, _ in told]),
+        Column("", [name for name, _, _ in told], widest=LONG),
+        Column("", [value for _, value, _ in told], widest=LONG),
         Column("", [place for _, _, place in told], DIM),
     )
     lines = table(columns, terminal).splitlines()[1:]
@@ -225,6 +226,8 @@ def json_of(seen: "Explained", places: "Places | None") -> dict[str, object]:
 
     told = msgspec.to_builtins(seen)
     told["path"] = [json_step(each, places) for each in seen.path]
+    for call, known in zip(told["calls"], seen.calls, strict=True):
+        call["tried"] = [{name: getattr(each, name) for name in each.__struct_fields__} for each in known.tried]
     told["at"] = f"{moment(seen.at_ms)}Z".replace(" ", "T")
     return dict(told)
 

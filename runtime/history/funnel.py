@@ -1,8 +1,8 @@
 """Where conversations of a flow drop off, by version and cause, from the journal alone.
 
 One pass over the journal in the order of commits. What stands in columns decides what is decoded: of each turn the
-transitions, of the last one of a conversation its event. For 100,000 conversations of four turns that is two seconds;
-memory grows with the conversations of the period, 300 bytes each.
+transitions, of the last one of a conversation its event. For 100,000 conversations of four turns that is two seconds of
+a core, of which SQLite takes a quarter; memory grows with the runs that have not ended, half a KiB each.
 """
 
 from collections import Counter
@@ -68,7 +68,7 @@ def funnel(turns: Iterable[Journaled], program: Program, name: str, versions: Ma
     """The funnels of flow `name`, the version that began last first. `turns` in the order of their commits."""
     counting = _Counting(program.flows[name], _inside(program, name), versions)
     for turn in turns:
-        if turn.notes:
+        if turn.notes or turn.ended:
             counting.count(turn)
     return counting.done()
 
@@ -83,7 +83,7 @@ class _Counting:
         self._runs: dict[str, _Run] = {}
 
     def count(self, turn: Journaled) -> None:
-        notes = _NOTES.decode(turn.notes)
+        notes = _NOTES.decode(turn.notes) if turn.notes else _Notes()
         run = self._runs.get(turn.address)
         if run is not None and run.incarnation != turn.incarnation:
             run = None  # the one before ended, or its jobs speak
