@@ -1,0 +1,131 @@
+"""Two versions of a bot side by side, as the questions about their places need them: prepared once for a pair."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from flowc.runtime.moving.needs import Needs, needs_of
+from flowc.runtime.program import (
+    Argument,
+    Ask,
+    Choose,
+    Defer,
+    Do,
+    Flow,
+    Handoff,
+    Instruction,
+    Listen,
+    Program,
+    Reads,
+    WaitArms,
+    Write,
+)
+
+__all__ = ["FOR_THE_USER", "Applied", "Place", "PlaceKind", "Side", "applied", "kind_of", "places", "side", "state_of"]
+
+PlaceKind = Literal["ask", "choose", "listen", "do", "handoff", "call", "job"]
+FOR_THE_USER: Final[frozenset[PlaceKind]] = frozenset({"ask", "choose", "listen"})
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a conversation may stand, by its stored name: `STATE.listen` of `flow`; or a deferred job."""
+
+    flow: str
+    name: str
+    kind: PlaceKind
+
+    @property
+    def state(self) -> str:
+        """The state it belongs to; in `anywhere` the arm that stands for it."""
+        return state_of(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One flow of one version. `jobs` by their place, `arms` of the waits for the user, `needs` as they are there."""
+
+    program: Program
+    flow: Flow
+    needs: Needs
+    jobs: Mapping[str, Defer]
+
+    def arms(self, wait: str) -> WaitArms:
+        """The arms of a wait; none where it is not for the user."""
+        match self.flow.code[self.flow.waits[wait]]:
+            case Ask(arms=arms) | Choose(arms=arms) | Listen(arms=arms):
+                return arms
+            case _:
+                return WaitArms()
+
+    def stored(self, place: str) -> frozenset[str]:
+        """What is kept in storage there."""
+        return frozenset(self.flow.stored.get(place, self.flow.variables))
+
+    def kind(self, wait: str) -> PlaceKind | None:
+        """What waits there, or None."""
+        if wait in self.jobs:
+            return "job"
+        at = self.flow.waits.get(wait)
+        return None if at is None else kind_of(self.flow.code[at])
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What `migrate` says about a flow of one older version."""
+
+    states: Mapping[str, str]
+    sets: tuple[Argument, ...]
+
+
+def side(program: Program, flow: str) -> Side | None:
+    """A flow as it is in `program`, or None."""
+    found = program.flows.get(flow)
+    if found is None:
+        return None
+    jobs = {each.call.place: each for each in found.code if isinstance(each, Defer)}
+    return Side(program, found, needs_of(program, found), jobs)
+
+
+def places(flow: Flow) -> Iterator[Place]:
+    """Every place of `flow` where something may stand: its waits in the order of the code, then its jobs."""
+    for name, at in sorted(flow.waits.items(), key=lambda wait: wait[1]):
+        kind = kind_of(flow.code[at])
+        if kind is not None:
+            yield Place(flow.name, name, kind)
+    for each in flow.code:
+        if isinstance(each, Defer):
+            yield Place(flow.name, each.call.place, "job")
+
+
+def kind_of(instruction: Instruction) -> PlaceKind | None:
+    """What a conversation does that stands at `instruction`; None where it cannot."""
+    match instruction:
+        case Ask():
+            return "ask"
+        case Choose():
+            return "choose"
+        case Listen():
+            return "listen"
+        case Do():
+            return "do"
+        case Handoff():
+            return "handoff"
+        case Write() | Reads():
+            return "call"
+        case _:
+            return None
+
+
+def state_of(place: str) -> str:
+    """The state in the name of a place. No state has a dot in its name, nor has the name of an arm."""
+    return place.partition(".")[0]
+
+
+def applied(new: Flow, version: str) -> Applied:
+    """The lines of `migrate` for conversations of `version`; those for its minor version come after, so they win."""
+    major, minor, _ = (int(part) for part in version.split("."))
+    lines = [each for each in new.migrations if each.major == major and each.minor in (None, minor)]
+    lines.sort(key=lambda each: each.minor is not None)
+    states = {old: to for each in lines for old, to in each.states.items()}
+    return Applied(states, tuple(line for each in lines for line in each.sets))
