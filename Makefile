@@ -7,7 +7,7 @@ LAYERS := cli compiler dsl runtime
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
-.PHONY: demo test check update bench docs tables typecheck soak constraints clean
+.PHONY: demo test check update bench bench-long docs tables typecheck soak constraints clean
 .DEFAULT_GOAL := test
 
 # A complaint of `check` does not hide the result of the tests, and pytest has the last line.
@@ -45,6 +45,12 @@ bench: $(INSTALLED)
 	$(BIN)/python benchmarks/store.py
 	$(BIN)/python benchmarks/turns.py
 	$(BIN)/python benchmarks/turns_http.py
+
+# Half an hour.
+bench-long: $(INSTALLED)
+	$(BIN)/python benchmarks/peak.py
+	$(BIN)/python benchmarks/growth.py
+	$(BIN)/python benchmarks/idle.py
 
 docs: $(INSTALLED)
 	$(BIN)/typer flowc.cli.main utils docs --name flowc --title "flowc commands" --output docs/commands.md
