@@ -36,7 +36,7 @@ from flowc.runtime.channels.requests import (
     valid_id,
 )
 from flowc.runtime.channels.tokens import Caller, Role, Tokens
-from flowc.runtime.engine.errors import Malformed, NotFound, Refusal, TooBusy, TooLong, Unavailable, nobody
+from flowc.runtime.engine.errors import Malformed, NotFound, Overloaded, Refusal, TooBusy, TooLong, Unavailable, nobody
 from flowc.runtime.engine.message import Accepted, Message, Sent, Turn
 from flowc.runtime.kernel.events import User
 from flowc.runtime.operations import OPERATIONS
@@ -312,9 +312,9 @@ async def next_of(replies: AsyncIterator[Sent]) -> Sent | None:
 def answered(turn: Turn | Accepted, conversation: str) -> Response:
     """The answer to a message or event."""
     match turn:
-        case Accepted(text=text):
-            waiting = [] if text is None else [{"text": text}]
-            return answer(202, {"conversation": conversation, "replies": waiting, "state": "working"})
+        case Accepted(text=text, replies=said):
+            replies = [reply_json(sent) for sent in said] if text is None else [{"text": text}]
+            return answer(202, {"conversation": conversation, "replies": replies, "state": "working"})
         case Turn():
             return answer(200, turn_json(turn, conversation))
 
@@ -341,7 +341,7 @@ def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> 
 def refused(refusal: Refusal) -> Response:
     """A refusal of the engine; those that pass say when to come back."""
     headers = None
-    if isinstance(refusal, TooBusy | Unavailable):
+    if isinstance(refusal, TooBusy | Unavailable | Overloaded):
         headers = {"retry-after": str(max(1, round(refusal.retry_after_s)))}
     return problem(refusal.status, str(refusal), headers)
 

@@ -19,11 +19,13 @@ from flowc.runtime.values import decode
 
 
 class Chain(Struct):
-    """The turns that follow from one event, so far. `complete`: all of them were taken in this process."""
+    """The turns that follow from one event, so far. `complete`: all of them were taken in this process. `merged` are
+    the other messages that were taken with it."""
 
     cause: EventHash | None
     complete: bool
     answer: Turn | None = None
+    merged: tuple[EventHash, ...] = ()
 
 
 class Answers:

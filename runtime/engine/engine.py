@@ -18,9 +18,10 @@ from flowc.runtime.engine.answers import answer_of
 from flowc.runtime.engine.census import Standing
 from flowc.runtime.engine.commands import Commands
 from flowc.runtime.engine.counts import Counts
-from flowc.runtime.engine.errors import Malformed, NotFound, Refusal, TooLong, Unavailable
+from flowc.runtime.engine.errors import Malformed, NotFound, Overloaded, Refusal, TooLong, Unavailable
+from flowc.runtime.engine.gate import Gate
 from flowc.runtime.engine.keeper import keep
-from flowc.runtime.engine.message import Accepted, Message, Sent, Turn, Whereabouts
+from flowc.runtime.engine.message import LONGEST_TEXT_BYTES, Accepted, Message, Sent, Turn, Whereabouts
 from flowc.runtime.engine.opening import Given, surroundings_of
 from flowc.runtime.engine.pending import Pending, hash_of
 from flowc.runtime.engine.perform import Performer
@@ -53,7 +54,6 @@ from flowc.runtime.telemetry.tracing import Tracing
 from flowc.runtime.values import Malformed as MalformedValue
 from flowc.runtime.values import Shapes, Value, decode, from_json
 
-LONGEST_TEXT_BYTES: Final = 64 * 1024
 MOST_SESSIONS: Final = 50_000  # conversations held in memory; idle ones beyond go first
 DEFAULT_REPLY_WITHIN_MS: Final = 10_000
 DRAIN_S: Final = 30.0
@@ -73,6 +73,7 @@ class Engine:
         self._sessions: OrderedDict[Address, Session] = OrderedDict()
         self._commands = Commands(around, self._session, self._look_for_commands)
         self._sweeper = Sweeper(around, self._commands, self._session)
+        self._gate = Gate(around)
         self._is_draining = False
 
     @classmethod
@@ -142,6 +143,8 @@ class Engine:
         """Counts and logs what a channel was refused; never its text."""
         reason = refusal.reason()
         self._around.metrics.refusals.add(reason)
+        if isinstance(refusal, Overloaded):
+            return  # there are many, and the gate has told
         self._around.log("info" if refusal.fault == "caller" else "warning", "refused", {"reason": reason})
 
     def failed(self, error: Exception) -> None:
@@ -163,18 +166,39 @@ class Engine:
 
     async def handle(self, message: Message) -> Turn:
         """The answer to a message, when all turns that it causes are over. Raises a Refusal."""
-        return await self._offered(self._session(Address(message.conversation)), _pending_message(message))
+        return await self._offer(message.conversation, _pending_message(message))
 
     async def accept(self, message: Message) -> Turn | Accepted:
-        """As `handle`, for a channel with a stream: what outlives `reply within` is stored and answered there."""
+        """As `handle`, for a channel with a stream: what outlives `reply within`, or has to wait for so long that its
+        calls could, is stored and answered there."""
         pending = _pending_message(message)
         session = self._session(Address(message.conversation))
+        is_open = self._is_draining or self._gate.is_open
+        decision = "admit" if is_open else await self._gate.pass_in(session, pending)
         answer = self._offered(session, pending)
-        with self._around.time.timeout(self._reply_within_s()):
-            await asyncio.shield(answer)  # who waits may go away, the turn goes on
+        if decision == "admit":
+            await self._first_words(session, pending, answer)
         if not answer.done():
             await session.store_now(pending)
-        return answer.result() if answer.done() else Accepted(message.conversation, self._word_for_the_wait())
+        if answer.done():
+            return answer.result()
+        said = session.said(pending)
+        return Accepted(message.conversation, None if said else self._word_for_the_wait(), said)
+
+    async def _first_words(self, session: Session, pending: Pending, answer: asyncio.Future[Turn]) -> None:
+        """Until the answer is there, or words have to leave: at the end of `reply within`, and of a message that is not
+        begun when only the time of its calls is left. Who waits may go away, the turn goes on."""
+        program = self._around.current.program
+        within_s = self._reply_within_s()
+        if not session.has_begun(pending):
+            slack_s = max(0.0, within_s - program.first_words_ms / 1000)
+            with self._around.time.timeout(slack_s):
+                await asyncio.shield(answer)
+            within_s -= slack_s
+            if answer.done() or not session.has_begun(pending):
+                return
+        with self._around.time.timeout(within_s):
+            await asyncio.shield(answer)
 
     async def open_conversation(
         self, conversation: str, user: User | None = None, *, id: str | None = None, owner: str = ""
@@ -311,7 +335,10 @@ class Engine:
     # ----------------------------------------------------------------------------------------------------------- inside
 
     async def _offer(self, conversation: str, pending: Pending) -> Turn:
-        return await self._offered(self._session(Address(conversation)), pending)
+        session = self._session(Address(conversation))
+        if not self._gate.is_open and not self._is_draining:
+            await self._gate.pass_in(session, pending)
+        return await self._offered(session, pending)
 
     def _offered(self, session: Session, pending: Pending) -> asyncio.Future[Turn]:
         if self._is_draining:

@@ -25,7 +25,8 @@ class Refusal(FlowcError):  # noqa: N818 - named by the fact
 
 
 class TooBusy(Refusal):
-    """Not now: twenty messages of this conversation wait already, or the server has no room. Nothing was stored."""
+    """Not now: twenty messages of this conversation wait already, or more came than its token or user may send.
+    Nothing was stored."""
 
     status: ClassVar[int] = 429
 
@@ -41,6 +42,17 @@ class Unavailable(Refusal):
     status: ClassVar[int] = 503
 
     def __init__(self, message: str, retry_after_s: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class Overloaded(Refusal):
+    """There is more to do than can be done in time. Nothing was stored; the same id may be sent again later."""
+
+    fault: ClassVar[Fault] = "environment"
+    status: ClassVar[int] = 503
+
+    def __init__(self, message: str, retry_after_s: float) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
 

@@ -1,13 +1,15 @@
 """What comes in from a channel and what goes back: the engine's public nouns."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 from msgspec import Struct
 
 from flowc.runtime.kernel.events import Reply, ReplyLink, User
 
 Rest = Literal["waiting", "ended", "handoff"]
+
+LONGEST_TEXT_BYTES: Final = 64 * 1024
 
 
 class Message(Struct, frozen=True):
@@ -70,11 +72,12 @@ class Turn(Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The message is stored and will be taken; its replies come by the stream. `text` is the flow's word for the
-    wait, if it has one."""
+    """The message is stored and will be taken; its replies come by the stream. `replies` are those that have left
+    already; without any, `text` is the flow's word for the wait, if it has one."""
 
     conversation: str
     text: str | None = None
+    replies: tuple[Sent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,11 @@ from flowc.runtime.bundle import from_bytes, to_bytes
 from flowc.runtime.engine.seal import Seal
 from flowc.runtime.engine.secrets import secrets_of
 from flowc.runtime.engine.surroundings import Deployed, Surroundings, Understanding
-from flowc.runtime.engine.watching import observe_program, observe_services, observe_store, watching
+from flowc.runtime.engine.watching import observe_line, observe_program, observe_services, observe_store, watching
 from flowc.runtime.environment import Environment
 from flowc.runtime.errors import Fault, StoreError
 from flowc.runtime.kernel import load
+from flowc.runtime.policy.limits import limits_of
 from flowc.runtime.program import Program
 from flowc.runtime.releases import make_current, program_of
 from flowc.runtime.services.calls import Services
@@ -109,7 +110,10 @@ async def surroundings_of(
             current,
             lambda number: _fetched(store, number),
             {current.number: current},
+            limits=limits_of(environment.rates, environment.rates_of),
+            is_remote=given.understanding is None and environment.classifier is not None,
         )
+        observe_line(given.metrics, around.line)
         if given.tracing is not None:
             from flowc.runtime.engine.traced import trace_all
 

@@ -20,6 +20,7 @@ from flowc.runtime.engine.stored import (
     body_bytes,
 )
 from flowc.runtime.kernel.events import CommandKey
+from flowc.runtime.program import PriorityClass
 from flowc.runtime.store.recent import EventHash, event_hash
 from flowc.runtime.store.rows import Address, EventKind, InboxEvent, Incoming
 from flowc.runtime.telemetry.tracing import Here
@@ -31,7 +32,8 @@ class Pending(Struct, eq=False):
     `settles`: the command that its turn sets done. `storing` is done when the store has answered; `submitted` while a
     commit with it is under way. `waiting` are those who want the answer. `is_unfinished`: nobody here learned of its
     turn, and what that caused may not be over. `alarm` is generation and length of the timer in whose row its tries are
-    counted; `is_counted`: the next one is. `around`: the trace that it came with."""
+    counted; `is_counted`: the next one is. `around`: the trace that it came with. `merged` are the messages behind it
+    that it is taken with. `has_begun`: its turn was tried. `priority` is what it lends to what it waits for."""
 
     hash: EventHash
     body: Body | None
@@ -52,6 +54,9 @@ class Pending(Struct, eq=False):
     waiting: list[asyncio.Future[Turn]] = []
     kind: EventKind = "result"
     around: Here | None = None
+    merged: "tuple[Pending, ...]" = ()
+    has_begun: bool = False
+    priority: PriorityClass = "normal"
 
     def __post_init__(self) -> None:
         if self.body is not None:
@@ -125,6 +130,7 @@ def incoming_of(address: Address, pending: Pending, body: Body, *, trying: bool)
         pending.kind,
         body_bytes(body),
         pending.digest,
+        pending.priority,
         incarnation=pending.incarnation,
         at_ms=pending.at_ms,
         trying=trying,

@@ -4,8 +4,7 @@ Nothing is stored here, so all of it can be done again.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, Protocol
 
 from msgspec import Struct, structs
 
@@ -60,7 +59,18 @@ STORED_AFTER_S: Final = 0.05  # reads that take longer store their message first
 NOT_UNDERSTOOD: Final = Understood()
 APOLOGY: Final = "Something on our side does not work just now."
 
-StoreNow = Callable[[Pending], Awaitable[None]]
+
+class Taking(Protocol):
+    """The conversation that takes the turn."""
+
+    def source(self, pending: Pending) -> Source: ...
+
+    async def store_now(self, pending: Pending) -> None: ...
+
+    def rest(self) -> None:
+        """The turn waits for somebody else, and gives up its place to run until it goes on."""
+
+    def go_on(self) -> None: ...
 
 
 class Stand(Struct, frozen=True):
@@ -105,30 +115,28 @@ class Performer:
 
     # --------------------------------------------------------------------------------------------------------- the turn
 
-    async def turn(
-        self, stand: Stand, pending: Pending, store_now: StoreNow, source: Callable[[Pending], Source]
-    ) -> Made:
+    async def turn(self, stand: Stand, pending: Pending, taking: Taking) -> Made:
         """Raises Fault, and whatever else a mistake of ours raises."""
         begins = pending.body is not None and opens(stand.row, pending.body)
         if begins:
             stand = structs.replace(stand, position=None, deployed=self._around.current)
-        taken = await self._taken(stand, pending.body)
+        taken = await self._taken(stand, pending.body, taking)
         if stand.row.ended and not begins and not _is_result(pending):
             step = _unhandled(stand)
             taken.add(step)
-            return self._made(pending, source(pending), stand, taken, step)
+            return self._made(pending, taking.source(pending), stand, taken, step)
         step = self._around.advance(stand.deployed.loaded, stand.position, taken.event)
         taken.add(step)
         while step.reads:
             seen: list[Seen] = []
-            results = await self._read(stand, pending, step, store_now, seen)
+            results = await self._read(stand, pending, step, taking, seen)
             taken.tried += tried_of(seen)
             taken.secret_reads |= self._are_secret(stand, step.reads)
             step = self._around.advance(stand.deployed.loaded, step.position, taken.add_reads(results))
             taken.add(step)
-        return self._made(pending, source(pending), stand, taken, step, opens=begins)
+        return self._made(pending, taking.source(pending), stand, taken, step, opens=begins)
 
-    async def _taken(self, stand: Stand, body: Body | None) -> Taken:
+    async def _taken(self, stand: Stand, body: Body | None, taking: Taking) -> Taken:
         now_ms, moment = self._moment(stand.row)
         if body is None:
             return Taken(Continued(moment), moment, now_ms)
@@ -136,11 +144,20 @@ class Performer:
         if isinstance(body, MessageBody) and (stand.position is None or stand.position.expects == "user"):
             wanted = asking(stand.deployed.loaded, stand.position)
             heard = Heard(body.text, moment.now)
-            understood = await self._around.understanding.understand(heard, wanted)
+            understood = await self._understood(heard, wanted, taking)
             secret = self._is_secret(stand, wanted, understood)
         event = event_of(body, moment, stand.row.address, stand.position, understood)
         tried = body.tried if isinstance(body, ResultBody) else ()
         return Taken(event, moment, now_ms, secret, tried=tried)
+
+    async def _understood(self, heard: Heard, wanted: Asking, taking: Taking) -> Understood:
+        if not self._around.is_remote:
+            return await self._around.understanding.understand(heard, wanted)
+        taking.rest()
+        try:
+            return await self._around.understanding.understand(heard, wanted)
+        finally:
+            taking.go_on()
 
     def _moment(self, row: Row) -> tuple[int, Moment]:
         """The turn's time: the store's, but never before the conversation's last turn."""
@@ -164,10 +181,9 @@ class Performer:
     # ------------------------------------------------------------------------------------------------------------ reads
 
     async def _read(
-        self, stand: Stand, pending: Pending, step: Step, store_now: StoreNow, seen: list[Seen]
+        self, stand: Stand, pending: Pending, step: Step, taking: Taking, seen: list[Seen]
     ) -> tuple[CallResult, ...]:
-        """The results of one group, all together, and in `seen` the attempts. Long ones store their message first, so
-        that it is not lost with us."""
+        """The results of one group, all together, and in `seen` the attempts."""
         position = step.position
         assert position is not None
         user = position.user.id if isinstance(pending.body, MessageBody) and pending.body.proved else None
@@ -181,16 +197,25 @@ class Performer:
         ]
         try:
             await asyncio.sleep(0)  # what is answered at once needs no clock
-            is_loose = pending.kind in ("message", "event") and not pending.is_accepted
-            if is_loose and not all(task.done() for task in tasks):
-                with self._around.time.timeout(STORED_AFTER_S):
-                    await asyncio.wait(tasks)
-                if not all(task.done() for task in tasks):
-                    await store_now(pending)
+            if not all(task.done() for task in tasks):
+                taking.rest()
+                try:
+                    await self._wait_for(tasks, pending, taking)
+                finally:
+                    taking.go_on()
             return tuple([await task for task in tasks])
         finally:
             for task in tasks:
                 task.cancel()
+
+    async def _wait_for(self, tasks: list[asyncio.Task[CallResult]], pending: Pending, taking: Taking) -> None:
+        """Long reads store their message first, so that it is not lost with us."""
+        if pending.kind in ("message", "event") and not pending.is_accepted:
+            with self._around.time.timeout(STORED_AFTER_S):
+                await asyncio.wait(tasks)
+            if not all(task.done() for task in tasks):
+                await taking.store_now(pending)
+        await asyncio.wait(tasks)
 
     # ----------------------------------------------------------------------------------------------------------- faults
 

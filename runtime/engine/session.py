@@ -10,6 +10,8 @@ a timer that is due (`timer`). Everything else is in the inbox before anybody is
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
+from itertools import dropwhile
 from typing import Final
 
 from msgspec.structs import replace
@@ -18,14 +20,17 @@ from flowc.runtime.engine.answers import Answers, Chain, answer_of, answer_of_kn
 from flowc.runtime.engine.counts import Counts
 from flowc.runtime.engine.errors import NotFound, Unavailable, conflict, erased, full, nobody
 from flowc.runtime.engine.inbox import Inbox
-from flowc.runtime.engine.message import Turn
+from flowc.runtime.engine.merging import merged
+from flowc.runtime.engine.message import Sent, Turn
 from flowc.runtime.engine.pending import Pending, incoming_of
 from flowc.runtime.engine.perform import Made, Performer, Stand, with_source
-from flowc.runtime.engine.stored import DamagedBody
+from flowc.runtime.engine.place import Place
+from flowc.runtime.engine.stored import DamagedBody, MessageBody
 from flowc.runtime.engine.surroundings import Surroundings
 from flowc.runtime.engine.turn import MOST_TRIES, Fault, reason_of, rest_of, verdict
 from flowc.runtime.errors import StoreUnavailable
 from flowc.runtime.program import PriorityClass
+from flowc.runtime.store.port import RANK
 from flowc.runtime.store.recent import EventHash
 from flowc.runtime.store.rows import (
     Address,
@@ -80,16 +85,32 @@ class Session:
         self._current: Pending | None = None
         self._chain: Chain | None = None
         self._task: asyncio.Task[None] | None = None
+        self._place = Place(around, self._begin_to_run)
         self._woken = False
         self._is_fresh = False  # the guess was looked up after what is in hand came
 
     @property
     def is_running(self) -> bool:
-        return self._task is not None
+        """It runs, or stands in line to."""
+        return self._task is not None or self._place.is_wanted
 
     @property
     def is_idle(self) -> bool:
-        return self._task is None and self._answers.is_empty and not (self._results or self.watchers)
+        return not self.is_running and self._answers.is_empty and not (self._results or self.watchers)
+
+    def knows(self, pending: Pending) -> bool:
+        """Whether the id came before, as far as that is known here."""
+        is_taken = self.stand is not None and self.stand.row.recent.find(pending.hash) is not None
+        return is_taken or self._answers.find(pending.hash) is not None
+
+    def has_begun(self, pending: Pending) -> bool:
+        """Whether the turn of a message runs, or is over."""
+        return (pending is self._direct and self._task is not None) or pending.has_begun or pending.is_answered
+
+    def said(self, pending: Pending) -> tuple[Sent, ...]:
+        """The replies so far, of an event whose turns are not over."""
+        chain = self._chain
+        return chain.answer.replies if chain is not None and chain.cause == pending.hash and chain.answer else ()
 
     # ---------------------------------------------------------------------------------------------------- what comes in
 
@@ -106,6 +127,8 @@ class Session:
             self._direct, self._is_fresh = pending, False
             self._start()
         else:
+            if self._place.is_wanted:
+                self._place.lend(self._lent, pending.at_ms)
             self._around.start(self._store_behind(pending))
         return answer
 
@@ -120,7 +143,7 @@ class Session:
 
     def wake(self) -> None:
         """There is something to do."""
-        if self._task is None:
+        if not self.is_running:
             self._start()
         else:
             self._woken = True
@@ -150,10 +173,50 @@ class Session:
     @property
     def _is_free(self) -> bool:
         is_between = self.stand is not None and self.stand.continues
-        return self._task is None and self._direct is None and not self._results and not is_between
+        return not self.is_running and self._direct is None and not self._results and not is_between
 
     def _start(self) -> None:
+        if self._place.enter(self._class):
+            self._begin_to_run()
+        else:
+            self._place.want()
+            self._around.start(self._stand_in_line())
+
+    def _begin_to_run(self) -> None:
         self._task = self._around.start(self._run())
+
+    async def _stand_in_line(self) -> None:
+        """Which class it has, and whose it is, may have to be looked up first."""
+        with suppress(Exception):  # the turn will meet that too, and says so
+            if self.stand is None:
+                await self._look_up()
+        priority = self._class
+        if self._place.enter(priority):
+            return self._begin_to_run()
+        direct, row = self._direct, None if self.stand is None else self.stand.row
+        owner = direct.owner if direct is not None and direct.owner else "" if row is None else row.owner
+        self._place.stand_in_line(
+            priority, owner, self._around.store.clock.now_ms() if direct is None else direct.at_ms
+        )
+        return None
+
+    @property
+    def _class(self) -> PriorityClass:
+        """The class of what it does next, as far as that is known without a look-up."""
+        stand = self.stand
+        return self._opening_class if stand is None or stand.row.is_new else stand.row.priority
+
+    @property
+    def _lent(self) -> PriorityClass:
+        """The class of a message that has to wait for what its own conversation does."""
+        own, opening = self._class, self._opening_class
+        return own if RANK[own] < RANK[opening] else opening
+
+    @property
+    def _opening_class(self) -> PriorityClass:
+        """The class that the bot's conversations begin with, where that is the same for all."""
+        rules = self._around.current.loaded.main.priorities
+        return rules[0].priority if rules and rules[0].when is None else "normal"
 
     # --------------------------------------------------------------------------------------------------------- the loop
 
@@ -171,6 +234,7 @@ class Session:
             self._around.log("error", "conversation failed", {"error": type(error).__name__})
             self._lost_store(f"a mistake of ours, {type(error).__name__}")
         self._task = self._current = None
+        self._place.leave()
         if self._woken or self._direct is not None:
             self._woken = False
             self._start()
@@ -262,13 +326,26 @@ class Session:
                 return None
             found = verdict(stand.row, stand.position, pending.body)
             if found == "take":
-                return pending
+                return await self._with_those_behind(stand, pending)
             if found == "drop":
                 await self._drop(stand, pending)
                 return None
         if not self._inbox.is_whole:
             self._inbox.forget()
         return None
+
+    async def _with_those_behind(self, stand: Stand, first: Pending) -> Pending:
+        """`while busy merge`: messages that waited together are taken together."""
+        program = stand.deployed.program
+        within_ms = program.flows[program.main].merge_within_ms
+        if within_ms is None or not isinstance(first.body, MessageBody):
+            return first
+        if not self._inbox.is_whole:
+            loaded = (await self._around.store.load([Wanted(self.address)]))[0]
+            self._inbox.learn(loaded.inbox, is_whole=True)
+        events = self._inbox.events(self._answers.find)
+        behind = dropwhile(lambda each: each.number is not None and each.number <= (first.number or 0), events)
+        return merged(first, behind, within_ms)
 
     async def _from_hand(self, stand: Stand) -> Pending | None:
         direct, timer = self._direct, self._timer
@@ -331,11 +408,16 @@ class Session:
     async def _take(self, stand: Stand, pending: Pending) -> None:
         if not await self._inbox.counted(pending):
             return self.forget()
-        self._began_s = self._around.time.now()
+        now = self._began_s = self._around.time.now()
+        if pending is self._direct and not self._place.has_waited:
+            self._around.admission.began(self._place.priority, now - pending.offered_s, now)
+        for each in pending.merged:
+            each.has_begun = True
+        pending.has_begun = True
         try:
             if pending.tries > MOST_TRIES:  # the process did not survive the third
                 raise Fault("the event stopped the server")
-            made = await self._performer.turn(stand, pending, self.store_now, self._source)
+            made = await self._performer.turn(stand, pending, self)
         except StoreUnavailable:
             self._inbox.uncount(pending)
             raise
@@ -346,7 +428,7 @@ class Session:
             if pending.tries < MOST_TRIES and not isinstance(pending.body, DamagedBody):
                 self._keep_timer(pending)
                 return self.forget()
-            made = self._performer.fault(stand, pending, self._source(pending), reason_of(error))
+            made = self._performer.fault(stand, pending, self.source(pending), reason_of(error))
         return await self._commit(pending, made)
 
     async def _commit(self, pending: Pending, made: Made) -> None:
@@ -355,7 +437,7 @@ class Session:
         if pending.is_answered:
             return self.forget()  # the store knew it, or had no room
         pending.submitted = True
-        unit = made.unit if pending.number is None else with_source(made.unit, FromInbox(pending.number))
+        unit = made.unit if pending.number is None else with_source(made.unit, self.source(pending))
         outcome = (await self._around.commit([unit]))[0]
         pending.submitted = False
         match outcome:
@@ -368,16 +450,16 @@ class Session:
                 self._counts.turn(made, pending, self._began_s, self._around.time.now())
                 self._follow(pending, made, unit)
             case Unfit(reason=reason) if made.unit.dead is None:
-                await self._commit(pending, self._performer.fault(made.stand, pending, self._source(pending), reason))
+                await self._commit(pending, self._performer.fault(made.stand, pending, self.source(pending), reason))
             case _:
                 self._not_committed(pending, outcome)
         return None
 
-    def _source(self, pending: Pending) -> Source:
+    def source(self, pending: Pending) -> Source:
         if pending.body is None:
             return Continuing()
         if pending.number is not None:
-            return FromInbox(pending.number)
+            return FromInbox(pending.number, tuple([each.number for each in pending.merged if each.number is not None]))
         return Direct(self._incoming(pending), awaited=pending.settles is not None)
 
     def _not_committed(self, pending: Pending, outcome: Outcome) -> None:
@@ -418,7 +500,7 @@ class Session:
         """Starts the turn's commands, and answers who waits when no turn follows."""
         chain = self._chain
         if pending.kind in ("message", "event"):
-            chain = Chain(pending.hash, complete=True)
+            chain = Chain(pending.hash, complete=True, merged=tuple([each.hash for each in pending.merged]))
         elif chain is None or chain.cause != pending.cause:
             chain = Chain(pending.cause, complete=False)
         chain.answer = joined(chain.answer, answer_of(self.address, unit.incarnation, unit.turn, made.spoken))
@@ -430,12 +512,15 @@ class Session:
         self._notify()
 
     def _finish(self, chain: Chain, priority: PriorityClass = "normal") -> None:
-        pending = None if chain.cause is None else self._answers.find(chain.cause)
-        if pending is None or chain.answer is None:
-            return
+        for cause in (chain.cause, *chain.merged):
+            pending = None if cause is None else self._answers.find(cause)
+            if pending is not None and chain.answer is not None:
+                self._finish_one(chain, chain.answer, pending, priority)
+
+    def _finish_one(self, chain: Chain, answer: Turn, pending: Pending, priority: PriorityClass) -> None:
         if chain.complete:
             self._counts.answered(pending, priority, self._around.time.now())
-            self._answers.resolve(pending.hash, chain.answer)
+            self._answers.resolve(pending.hash, answer)
         else:
             self._around.start(self._answer_known(pending))
 
@@ -492,6 +577,13 @@ class Session:
 
     # --------------------------------------------------------------------------------------------------- into the inbox
 
+    def rest(self) -> None:
+        """The turn waits for a backend, and needs no place to run meanwhile."""
+        self._place.rest()
+
+    def go_on(self) -> None:
+        self._place.go_on()
+
     async def store_now(self, pending: Pending) -> None:
         """Stores an event that may be on its way already, before somebody is told that we have it."""
         if pending.storing is not None:
@@ -512,7 +604,7 @@ class Session:
     async def _receive(self, group: list[Pending]) -> None:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         for pending in group:
-            pending.storing = done
+            pending.storing, pending.priority = done, self._lent
         incoming = [self._incoming(pending) for pending in group]
         try:
             receipts = await self._around.store.receive(incoming, self._around.holder)

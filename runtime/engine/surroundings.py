@@ -7,10 +7,15 @@ from typing import Final, Protocol
 
 import anyio
 
+from flowc.runtime.engine.place import Place
 from flowc.runtime.engine.seal import Seal
 from flowc.runtime.engine.secrets import Secrets
 from flowc.runtime.kernel import Asking, LoadedProgram, Position, Step, advance
 from flowc.runtime.kernel.events import Event, Understood
+from flowc.runtime.policy.admission import Admission
+from flowc.runtime.policy.limits import Limits
+from flowc.runtime.policy.line import Line
+from flowc.runtime.policy.places import Places
 from flowc.runtime.program import Program
 from flowc.runtime.services.port import Caller, Clock
 from flowc.runtime.store.port import Store
@@ -21,6 +26,7 @@ from flowc.runtime.telemetry.tracing import Tracing
 from flowc.runtime.understanding.port import Heard
 
 CANCELLED_AGAIN_S: Final = 0.5
+MOST_TURNS: Final = 256  # that run at once: two groups of commits, one on its way to the disk
 
 Advance = Callable[[LoadedProgram, Position | None, Event], Step]
 Commit = Callable[[Sequence[Unit]], Awaitable[Sequence[Outcome]]]
@@ -45,7 +51,9 @@ class Deployed:
 @dataclass(slots=True)
 class Surroundings:
     """`time` waits and counts (the store's clock says what time it is). `seed` draws the random bits of a turn.
-    `advance` and `commit` are what a turn does by; a trace looks into them."""
+    `advance` and `commit` are what a turn does by; a trace looks into them. `line` is in front of the places to run;
+    `admission` and `limits` (None: there are none) say who may come in. `is_remote`: understanding may wait for
+    somebody else."""
 
     store: Store
     caller: Caller
@@ -61,6 +69,10 @@ class Surroundings:
     deployed: dict[int, Deployed] = field(default_factory=dict)
     running: set[asyncio.Task[None]] = field(default_factory=set)
     tracing: Tracing | None = None
+    limits: Limits | None = None
+    is_remote: bool = False
+    line: Line[Place] = field(default_factory=lambda: Line(Places(MOST_TURNS)))
+    admission: Admission = field(default_factory=Admission)
     is_stopping: bool = False  # what runs is finished, and nothing begun
     advance: Advance = advance
     commit: Commit = field(init=False)

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from importlib.metadata import version
 
+from flowc.runtime.engine.place import Place
+from flowc.runtime.policy.line import Line
 from flowc.runtime.program import Program
 from flowc.runtime.services.calls import Services
 from flowc.runtime.services.port import Seen, Watch
@@ -41,6 +43,13 @@ def observe_services(metrics: Metrics, services: Services) -> None:
         }
 
     metrics.breakers.read_from(states)
+
+
+def observe_line(metrics: Metrics, line: Line[Place]) -> None:
+    """How many conversations stand in line for a place to run."""
+    metrics.lane_waiting.read_from(
+        lambda: {(lane,): depth for lane, depth in zip(("high", "normal", "low"), line.depths(), strict=True)}
+    )
 
 
 def observe_store(metrics: Metrics, store: SqliteStore) -> None:

@@ -187,19 +187,29 @@ class Book:
             case Direct(event=event, awaited=awaited):
                 if not awaited and one.inbox:
                     raise self.broken(f"{one.address}: a {event.kind} overtakes the inbox {sorted(one.inbox)}")
-            case FromInbox(number=number):
+            case FromInbox(number=number, merged=merged):
                 if number not in one.inbox:
                     raise self.broken(f"{one.address}: event {number} is not in the inbox")
                 event = one.inbox.pop(number)
                 before_it = [each for each, other in one.inbox.items() if each < number and other.kind == "message"]
                 if event.kind != "result" and before_it:
                     raise self.broken(f"{one.address}: event {number} overtakes the messages {before_it}")
+                self._merged(one, unit, event, merged)
             case _:
                 assert_never(unit.source)
         self._once(one, event, unit.incarnation)
         if event.kind == "timer":
             self._due(one, unit, event, now_ms)
         return event
+
+    def _merged(self, one: Kept, unit: Unit, first: Incoming, merged: tuple[int, ...]) -> None:
+        """Messages that a turn takes with its own: those directly behind it, and answered alike."""
+        for number in merged:
+            if number not in one.inbox or one.inbox[number].kind != "message" or number != min(one.inbox):
+                raise self.broken(f"{one.address}: event {number} is taken with another, inbox {sorted(one.inbox)}")
+            event = one.inbox.pop(number)
+            self._once(one, event, unit.incarnation)
+            one.caused[event.hash] = one.caused.setdefault(first.hash, [])
 
     def _once(self, one: Kept, event: Incoming, incarnation: int) -> None:
         name = (event.kind, event.hash, None if event.kind in LIMITED else incarnation)

@@ -194,7 +194,8 @@ async def test_a_turn_that_outlives_reply_within_is_accepted_and_answered_by_the
     desk.clock.pass_to(desk.clock.now_ms() + 3_000)
     answer = await waiting
     assert answer.status_code == 202
-    assert answer.json() == {"conversation": "c", "replies": [{"text": "One moment, please."}], "state": "working"}
+    said = [{"id": "1.2.0", "text": "Digging."}]
+    assert answer.json() == {"conversation": "c", "replies": said, "state": "working"}
     async with desk.stream(after="1.1.0") as stream:
         assert await stream.texts(1) == ["Digging."]
         desk.clock.pass_to(desk.clock.now_ms() + 17_000)
