@@ -9,7 +9,7 @@ import asyncio
 import base64
 import hashlib
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from importlib.resources import files
 from typing import Final
@@ -24,6 +24,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from flowc.runtime import Engine
 from flowc.runtime.channels.bodies import reply_json, turn_json, whereabouts_json
+from flowc.runtime.channels.direct import Act as Direct
 from flowc.runtime.channels.direct import App, Head, head_of
 from flowc.runtime.channels.requests import (
     HandoffBody,
@@ -92,7 +93,7 @@ def http_app(engine: Engine, program: Program, tokens: Tokens, closing: asyncio.
         middleware=[] if engine.tracing is None else [Middleware(Traced)],
         exception_handlers={404: no_route, 405: wrong_method, 500: mistake},
     )
-    app.direct = face.direct
+    app.direct = face.direct if engine.tracing is None else traced(face.direct)
     return app
 
 
@@ -103,8 +104,22 @@ class Traced:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        with Tracing.continued({name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}):
+        with Tracing.continued(texts(scope["headers"])):
             await self._app(scope, receive, send)
+
+
+def traced(act: Direct) -> Direct:
+    """The same for the direct way of messages."""
+
+    async def continued(conversation: str, headers: Mapping[bytes, bytes], body: bytes) -> tuple[Head, bytes]:
+        with Tracing.continued(texts(headers.items())):
+            return await act(conversation, headers, body)
+
+    return continued
+
+
+def texts(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}
 
 
 class Face:
