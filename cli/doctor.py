@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["doctor"]
 
 REACH_S = 2.0
+MOST_DOUBTS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,7 @@ def examinations(directory: Path | None, env: str) -> Iterable[Check]:
         yield Check("ill", stop.message, stop.help or "")
         return
     yield store(environment)
+    yield from doubts(environment)
     if program is not None:
         yield from services(program, environment)
 
@@ -122,6 +124,35 @@ def store(environment: "Environment") -> Check:
     except FlowcError as error:
         return Check("ill", str(error), getattr(error, "help", None) or "")
     return Check("well", f"store {environment.store} opens")
+
+
+def doubts(environment: "Environment") -> Iterable[Check]:
+    """Effects of which nobody knows, because the store goes on from a backup."""
+    from flowc.cli.stores import moment
+    from flowc.runtime.engine.opening import file_of
+    from flowc.runtime.errors import FlowcError
+    from flowc.runtime.store.reading import reading
+
+    path = file_of(environment.store, environment.folder)
+    if path is None or not path.exists():
+        return
+    try:
+        with reading(path) as reader:
+            found = reader.doubts(MOST_DOUBTS)
+    except FlowcError:
+        return  # what is wrong with it was said
+    if not found:
+        return
+    backup, begun = moment(found[0].backup_ms), moment(found[0].begun_ms)
+    yield Check(
+        "warning",
+        f"the store goes on since {begun} from the backup of {backup}: {len(found)} effects are in doubt, "
+        "and those that were made after the backup are not known to it at all",
+        "compare with the backends what they did since then",
+    )
+    for each in found:
+        known = "no result yet" if each.is_outstanding else "its result came since then"
+        yield Check("warning", f"in doubt: {each.service}.{each.operation} of {each.address}, key {each.key}: {known}")
 
 
 def services(program: "Program", environment: "Environment") -> Iterable[Check]:

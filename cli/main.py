@@ -15,6 +15,7 @@ from flowc.cli import (
     chat,
     check,
     conversations,
+    db,
     dead,
     doctor,
     erase,
@@ -50,6 +51,7 @@ app.command("build")(build.build)
 app.command("doctor")(doctor.doctor)
 app.command("erase")(erase.erase)
 app.add_typer(dead.app, name="dead")
+app.add_typer(db.app, name="db")
 app.add_typer(conversations.app, name="conversations")
 app.command("why")(why.why)
 app.command("funnel")(funnel.funnel)

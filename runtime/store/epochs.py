@@ -26,11 +26,9 @@ def begin(connection: apsw.Connection, now_ms: int) -> bool:
 
 def mark(connection: apsw.Connection, now_ms: int) -> None:
     """Makes a copy of a store a backup."""
-    connection.execute(
-        "INSERT INTO epoch (number, backup_ms, begun_ms) SELECT coalesce(max(number), 1) + 1, ?, 0 FROM epoch "
-        "WHERE NOT EXISTS (SELECT 1 FROM epoch WHERE begun_ms = 0)",
-        (now_ms,),
-    )
+    last, is_begun = connection.execute("SELECT coalesce(max(number), 1), coalesce(min(begun_ms), 1) FROM epoch").get
+    if is_begun:
+        connection.execute("INSERT INTO epoch (number, backup_ms, begun_ms) VALUES (?, ?, 0)", (last + 1, now_ms))
 
 
 def doubts(connection: apsw.Connection, limit: int) -> tuple[Doubt, ...]:

@@ -159,6 +159,25 @@ def check_readable(connection: apsw.Connection, path: Path) -> None:
         raise StoreTooOld(path, version, len(migrations()))
 
 
+def schema_of(path: Path) -> tuple[int, int]:
+    """The schema that the file has, and the one that this flowc knows. Raises StoreForeign, StoreTooNew,
+    StoreUnavailable."""
+    connection = connect_reading(path)
+    try:
+        return _checked_version(connection, path), len(migrations())
+    except apsw.NotADBError as error:
+        raise StoreForeign(path) from error
+    except DISK as error:
+        raise StoreUnavailable(str(error)) from error
+    finally:
+        discard(connection)
+
+
+def migrate_file(path: Path) -> None:
+    """Brings the file to the newest schema, as opening it does. Raises what `connect` raises."""
+    connect(path).close()
+
+
 def discard(connection: apsw.Connection) -> None:
     """Closes a connection whose disk may be failing: closing syncs too, and its failure tells nothing new."""
     with suppress(*DISK):

@@ -14,9 +14,9 @@ from msgspec import Struct
 from flowc.runtime.errors import StoreError, StoreUnavailable, StoreUnreachable
 from flowc.runtime.kernel.events import CommandKey
 from flowc.runtime.program import PriorityClass
-from flowc.runtime.store import chain, commands, loads, operating
+from flowc.runtime.store import chain, checking, commands, epochs, loads, operating
 from flowc.runtime.store.file import DISK, check_readable, connect_reading, discard
-from flowc.runtime.store.overview import Deployment, Summary
+from flowc.runtime.store.overview import Deployment, Doubt, Summary
 from flowc.runtime.store.port import CLASSES
 from flowc.runtime.store.rows import Address, Digest, JournalRow, Loaded, StoredCommand, Wanted
 
@@ -92,6 +92,22 @@ class Reader:
         """Those of which turns are kept, newest first."""
         links = chain.back(self._connection, chain.last(self._connection, address))
         return sorted({link.incarnation for link in links}, reverse=True)
+
+    def broken(self, *, quick: bool) -> Iterator[str]:
+        """What SQLite finds wrong with the file."""
+        return checking.broken(self._connection, quick=quick)
+
+    def contradictions(self) -> Iterator[str]:
+        """What rows say that cannot be so."""
+        return checking.contradictions(self._connection)
+
+    def kept(self) -> Iterator[checking.Kept]:
+        """Every conversation."""
+        return checking.kept(self._connection)
+
+    def doubts(self, limit: int) -> Sequence[Doubt]:
+        """Commands in doubt because the store goes on from a backup."""
+        return epochs.doubts(self._connection, limit)
 
     def deployments(self) -> Sequence[Deployment]:
         return operating.deployments(self._connection, 1_000_000)

@@ -25,6 +25,7 @@ COMMANDS = [
     "doctor",
     "erase",
     "dead",
+    "db",
     "simulate",
 ]
 

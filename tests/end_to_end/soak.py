@@ -238,6 +238,16 @@ class Stored:
     turns: int
 
 
+def checked(soak: Soak) -> None:
+    """The store as `flowc db check` sees it: some hundred conversations are taken again from their journals."""
+    from flowc.runtime.history.checked import Checking
+    from flowc.runtime.store.reading import reading
+
+    with reading(soak.store) as reader:
+        for finding in Checking(reader, sample=500).findings():
+            soak.finds("lost", finding)
+
+
 async def stored(soak: Soak) -> dict[str, Stored]:
     from flowc.runtime.engine.stored import Spoken
     from flowc.runtime.store.rows import Address, Wanted
@@ -367,6 +377,7 @@ async def soaked(soak: Soak, minutes: float, every_s: float, conversations: int)
     code = await asyncio.to_thread(soak.server.wait, 60)
     if code != 0:
         soak.finds("stuck", f"the server ended with {code}")
+    await asyncio.to_thread(checked, soak)
     kept, entered = await stored(soak), ledger_of(soak)
     for talk in soak.talks:
         account(soak, talk, kept[talk.name], entered.get(talk.name, Counter()))

@@ -66,6 +66,7 @@ def test_a_server_that_stops_is_not_ready_refuses_and_answers_the_turn_that_runs
     assert bot.effects() == [("cancel", "AB123457")]
 
 
+@pytest.mark.soak  # it takes the 10 s that a turn has
 @pytest.mark.timeout(90)
 def test_what_takes_too_long_is_left_to_the_next_server(bot: Bot) -> None:
     """A backend that does not answer must not keep a server alive."""
@@ -94,7 +95,7 @@ def test_a_second_signal_ends_at_once(bot: Bot) -> None:
     slow(bot)
     server = bot.serve()
     before_the_write(bot)
-    bot.control("orders", delay_ms=7_000)
+    bot.control("orders", delay_ms=3_000)
     asking = threading.Thread(target=lambda: unanswered(bot))
     asking.start()
     time.sleep(0.3)
