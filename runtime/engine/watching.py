@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from importlib.metadata import version
+from typing import Final
 
 from flowc.runtime.engine.place import Place
 from flowc.runtime.policy.line import Line
@@ -9,19 +10,28 @@ from flowc.runtime.program import Program
 from flowc.runtime.services.calls import Services
 from flowc.runtime.services.port import Seen, Watch
 from flowc.runtime.store.sqlite import SqliteStore
-from flowc.runtime.telemetry.counting import Labels
+from flowc.runtime.telemetry.counting import Labels, Spread
 from flowc.runtime.telemetry.metrics import Metrics
+
+
+WAITED_S: Final = 0.0005  # what takes longer was a wait
 
 
 def watching(metrics: Metrics) -> Watch:
     """Counts attempts."""
 
+    spreads: dict[Labels, Spread] = {}  # as many as the services have ways to end
+
     def watch(seen: Seen) -> None:
         if seen.sent:
-            metrics.attempts.add(seen.took_s, seen.service, seen.operation, seen.outcome)
+            labels = (seen.service, seen.operation, seen.outcome)
+            spread = spreads.get(labels)
+            if spread is None:
+                spread = spreads[labels] = metrics.attempts.at(*labels)
+            spread.add(seen.took_s)
         else:
             metrics.unsent.add(seen.service, seen.operation, seen.outcome)
-        if seen.queued_s > 0:
+        if seen.queued_s > WAITED_S:
             metrics.call_queued.add(seen.queued_s, seen.service)
         if seen.after:
             metrics.retries.add(seen.service, seen.operation, seen.after)

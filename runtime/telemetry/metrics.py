@@ -59,7 +59,7 @@ class Metrics:
             ("service", "operation", "outcome"),
         )
         self.call_queued = Histogram(
-            "flowc_call_queue_seconds", "How long a call waited for a limit or a place.", SECONDS, ("service",)
+            "flowc_call_queue_seconds", "Calls that waited for a limit or a place, and how long.", SECONDS, ("service",)
         )
         self.retries = Counter(
             "flowc_call_retries_total",
