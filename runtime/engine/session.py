@@ -434,8 +434,9 @@ class Session:
     async def _commit(self, pending: Pending, made: Made) -> None:
         if pending.storing is not None:
             await pending.storing
-        if pending.is_answered:
-            return self.forget()  # the store knew it, or had no room
+        if pending.is_answered:  # the store knew it, had no room or did not answer
+            self._consumed(pending)
+            return self.forget()
         pending.submitted = True
         unit = made.unit if pending.number is None else with_source(made.unit, self.source(pending))
         outcome = (await self._around.commit([unit]))[0]

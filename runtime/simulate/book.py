@@ -93,6 +93,7 @@ class Kept:
     taken: set[tuple[str, EventHash, int | None]] = field(default_factory=set)
     replies: list[tuple[str, str]] = field(default_factory=list)
     caused: dict[EventHash, list[Said]] = field(default_factory=dict)
+    merged: dict[EventHash, EventHash] = field(default_factory=dict)  # the message in whose turn one was taken
 
     @property
     def position(self) -> Position | None:
@@ -191,6 +192,7 @@ class Book:
                 if number not in one.inbox:
                     raise self.broken(f"{one.address}: event {number} is not in the inbox")
                 event = one.inbox.pop(number)
+                self._merged(one, unit, event, merged)
                 before_it = [each for each, other in one.inbox.items() if each < number and other.kind == "message"]
                 if event.kind != "result" and before_it:
                     raise self.broken(f"{one.address}: event {number} overtakes the messages {before_it}")
@@ -203,13 +205,16 @@ class Book:
         return event
 
     def _merged(self, one: Kept, unit: Unit, first: Incoming, merged: tuple[int, ...]) -> None:
-        """Messages that a turn takes with its own: those directly behind it, and answered alike."""
+        """Messages that one turn takes with the first: all that are behind it up to the last of them."""
+        if not merged:
+            return
+        behind = [each for each, other in sorted(one.inbox.items()) if other.kind == "message" and each <= merged[-1]]
+        if tuple(behind) != merged:
+            raise self.broken(f"{one.address}: {merged} are merged, where {behind} wait")
         for number in merged:
-            if number not in one.inbox or one.inbox[number].kind != "message" or number != min(one.inbox):
-                raise self.broken(f"{one.address}: event {number} is taken with another, inbox {sorted(one.inbox)}")
             event = one.inbox.pop(number)
             self._once(one, event, unit.incarnation)
-            one.caused[event.hash] = one.caused.setdefault(first.hash, [])
+            one.merged[event.hash] = first.hash
 
     def _once(self, one: Kept, event: Incoming, incarnation: int) -> None:
         name = (event.kind, event.hash, None if event.kind in LIMITED else incarnation)
@@ -367,11 +372,11 @@ class Book:
             return
         waits = any(event.hash == name for event in one.inbox.values())
         if isinstance(answer, Accepted):
-            if not waits and name not in one.caused:
+            if not waits and one.merged.get(name, name) not in one.caused:
                 raise self.broken(f"{one.address}: it is said to be accepted, and is not stored")
             return
         said = tuple([(reply.id, reply.text) for reply in answer.replies])
-        turns = one.caused.get(name)
+        turns = one.caused.get(one.merged.get(name, name))
         if answer.queued and (waits or turns is not None):
             return  # it is told that it is stored, no more
         if turns is None:

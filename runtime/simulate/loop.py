@@ -7,6 +7,7 @@ order of their times, so a run depends on nothing but what runs.
 import asyncio
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
+from math import inf
 from typing import Any, TypeVar, TypeVarTuple
 
 T = TypeVar("T")
@@ -18,10 +19,12 @@ class Stuck(RuntimeError):  # noqa: N818 - what it says
 
 
 class SimulatedLoop(asyncio.BaseEventLoop):
-    """Begins at second 0."""
+    """Begins at second 0. What goes round `most_rounds` times raises Stuck, whether time passes or not."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_rounds: float = inf) -> None:
         super().__init__()
+        self._rounds = 0
+        self._most_rounds = most_rounds
         self._now = 0.0
         self._selector = self  # what the base class polls for I/O, once a round
         self._scheduled: list[asyncio.TimerHandle]
@@ -31,11 +34,18 @@ class SimulatedLoop(asyncio.BaseEventLoop):
 
     def select(self, timeout: float | None) -> tuple[()]:
         """Lets time pass to the first timer. Raises Stuck where there is none."""
+        self._rounds += 1
+        if self._rounds > self._most_rounds:
+            raise Stuck(f"it goes round and round, now in second {self._now:g}")
         if timeout is None:
             raise Stuck("nothing is left that could happen")
         if timeout > 0:
             self._now = max(self._now, self._scheduled[0].when())
         return ()
+
+    def forgive(self) -> None:
+        """From now it may go round as often as it likes."""
+        self._most_rounds = inf
 
     def _process_events(self, _events: tuple[()]) -> None:
         """There is no I/O."""
@@ -61,6 +71,7 @@ def simulated(work: Coroutine[Any, Any, T], loop: SimulatedLoop | None = None) -
     try:
         return loop.run_until_complete(work)
     finally:
+        loop.forgive()
         _cancel_rest(loop)
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()

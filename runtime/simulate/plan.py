@@ -4,10 +4,10 @@ Each kind of fault is there in some seeds and absent in others: a world with eve
 one with a little of everything hides what needs much of one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
-from typing import Literal
+from typing import Final, Literal
 
 from flowc.runtime.services.port import AttemptRequest
 from flowc.runtime.simulate.backends import Behaviour, Fate
@@ -25,6 +25,9 @@ FATES: tuple[tuple[Fate, float], ...] = (
     ("raises", 0.5),
     ("hangs", 1.0),
 )
+
+
+MOST_CROSSINGS: Final = 100_000  # of a seed, where a thousand is usual
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,15 @@ class Faults:
     rng: Random
     is_over: bool = False
     places: int = 0
+    crossings: int = 0
     crashed_at: list[int] = field(default_factory=list)
+    endless: Callable[[], object] | None = None  # told of a server that goes round and round
+
+    def cross(self) -> None:
+        """A server crosses to the outside."""
+        self.crossings += 1
+        if self.crossings == MOST_CROSSINGS and self.endless is not None:
+            self.endless()
 
     def end(self) -> None:
         """The last fault was."""

@@ -18,7 +18,7 @@ from flowc.runtime.services.port import Adapter, AttemptRequest, Call, Caller, C
 from flowc.runtime.simulate.backends import commanded
 from flowc.runtime.simulate.book import Book
 from flowc.runtime.simulate.doubts import Doubts, Promise
-from flowc.runtime.simulate.plan import Faults
+from flowc.runtime.simulate.plan import MOST_CROSSINGS, Faults
 from flowc.runtime.store.port import Clock, Store
 from flowc.runtime.store.rows import (
     Address,
@@ -60,6 +60,7 @@ class Crossing:
     async def over(self) -> None:
         """Passes one place; the server may die here, and a dead one goes no further."""
         self.alive()
+        self.faults.cross()
         if self.faults.crashes():
             self.line.die()
             self.alive()
@@ -69,7 +70,7 @@ class Crossing:
             self.alive()
 
     def alive(self) -> None:
-        if self.line.is_dead:
+        if self.line.is_dead or self.faults.crossings > MOST_CROSSINGS:
             raise asyncio.CancelledError
 
 

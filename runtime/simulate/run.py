@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass, replace
 from random import Random
-from typing import Literal
+from typing import Final, Literal
 
 from flowc.runtime.simulate.book import Violation
 from flowc.runtime.simulate.game import Game
 from flowc.runtime.simulate.loop import SimulatedLoop, Stuck, simulated
 from flowc.runtime.simulate.plan import Plan, planned
 from flowc.runtime.simulate.world import World
+
+MOST_ROUNDS: Final = 400_000  # of the loop; a usual seed has a few thousand
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ def run_plan(game: Game, seed: int, plan: Plan, rng: Random, *, logs: bool = Fal
 
     violation = None
     try:
-        simulated(play(), SimulatedLoop())
+        simulated(play(), SimulatedLoop(MOST_ROUNDS))
     except (Violation, Stuck) as error:
         violation = str(error)
     [world] = worlds

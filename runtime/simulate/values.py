@@ -38,7 +38,7 @@ def drawn(type: Type, shapes: Shapes, rng: Random, now: datetime, name: str = "t
         case Basic(name="datetime"):
             return datetime.fromtimestamp(int(now.timestamp()) + rng.randint(-86_400, 86_400 * DAYS), UTC)
         case Text(pattern=None):
-            return f"{name} {rng.randint(0, 9)}"
+            return rng.choice((f"{name} {rng.randint(0, 9)}", str(rng.randint(1000, 9999))))
         case Text() | Number() | Basic():
             return sample(type, shapes, name)
         case _:

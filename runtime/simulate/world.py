@@ -87,6 +87,7 @@ class World:
         game, draw = self.game, self.rng.getrandbits
         self.faults = Faults(self.plan, Random(draw(64)))
         self.book = Book(game.loaded, game.operations)
+        self.faults.endless = lambda: self.book.broken("a server goes round and round")
         self.book.changed = self._changed.set
         self.doubts = Doubts(self.book)
         self.phrases = Phrases(game.loaded, game.shapes, self.plan.poison)

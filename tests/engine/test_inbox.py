@@ -195,3 +195,20 @@ async def test_what_was_accepted_is_answered_when_the_store_is_back(world: World
         await server.wait(1)
         assert (await first).state == "waiting"
         assert (await second).state == "ended"
+
+
+async def test_a_message_that_could_not_be_stored_during_its_reads_is_refused_once_and_let_go(world: World) -> None:
+    trouble = Trouble(world.store)
+    async with world.serving(trouble) as server:  # type: ignore[arg-type]  # as the store
+        await server.say("what")
+        gate = world.backends.hold("find")
+        asked = server.saying("look")
+        await server.settle()
+        trouble.is_gone = True
+        await server.wait(0.1)
+        trouble.is_gone = False
+        gate.give(Succeeded("x"))
+        with pytest.raises(Unavailable):
+            await asked
+        await server.settle()
+        assert server.engine.is_quiet

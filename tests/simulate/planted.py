@@ -3,12 +3,13 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from flowc.runtime.engine import session, turn
+from flowc.runtime.engine.pending import Pending
+from flowc.runtime.engine.perform import Made
 from flowc.runtime.engine.session import Session
 from flowc.runtime.engine.stored import Body, TimerBody
 from flowc.runtime.kernel import Position
@@ -16,6 +17,7 @@ from flowc.runtime.kernel.events import CallFailure, CallResult
 from flowc.runtime.kernel.running import Running
 from flowc.runtime.policy import schedule
 from flowc.runtime.policy.breaker import Breaker, Pass
+from flowc.runtime.policy.schedule import Progress
 from flowc.runtime.policy.verdict import RawAnswer, TimedOut
 from flowc.runtime.program import Key
 from flowc.runtime.services.calls import Services, _WriteAttempt
@@ -44,7 +46,7 @@ def effect_before_its_commit(patch: pytest.MonkeyPatch) -> None:
     """Commands begin with the turn, not after it."""
     commit = Session._commit
 
-    async def eager(self: Session, pending: Any, made: Any) -> None:
+    async def eager(self: Session, pending: Pending, made: Made) -> None:
         if made.unit.commands:
             self._begin(made.unit)
         await commit(self, pending, made)
@@ -56,7 +58,7 @@ def key_of_the_attempt(patch: pytest.MonkeyPatch) -> None:
     """Each attempt of a write has a key of its own."""
     make = _WriteAttempt.make
 
-    async def renamed(self: _WriteAttempt) -> Any:
+    async def renamed(self: _WriteAttempt) -> tuple[RawAnswer, Progress]:
         attempt = self.claim.attempts + self._sent
         if attempt > 0:
             object.__setattr__(self.claim, "key", f"{self.claim.key[:32]}-{attempt}")

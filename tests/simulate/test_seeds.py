@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from simulate import SCENARIOS, command, game, run_piece
+from seeds import SCENARIOS, command, game, run_piece
 
 from flowc.runtime.simulate.run import run_seed
 
@@ -29,7 +29,7 @@ def test_a_seed_does_the_same_again(name: str) -> None:
 def test_a_seed_does_the_same_in_another_process() -> None:
     told = [
         subprocess.run(
-            [sys.executable, "scripts/simulate.py", "--scenario", "probe", "--seed", "11", "--log"],
+            [sys.executable, "scripts/seeds.py", "--scenario", "probe", "--seed", "11", "--log"],
             cwd=ROOT,
             env={"PYTHONHASHSEED": hashing},
             capture_output=True,

@@ -1,9 +1,9 @@
 """Runs seeds of the simulator: the real engine, kernel, policies and stores in a world where everything may go wrong.
 
-    python scripts/simulate.py                                  # some seeds of each scenario
-    python scripts/simulate.py --scenario probe --seed 17 --log # one, with what happened
-    python scripts/simulate.py --seeds 100000 --jobs 2          # many, in that many processes
-    python scripts/simulate.py --scenario probe --seed 17 --exhaust 5   # dies at each of its places, and at pairs
+    python scripts/seeds.py                                  # some seeds of each scenario
+    python scripts/seeds.py --scenario probe --seed 17 --log # one, with what happened
+    python scripts/seeds.py --seeds 100000 --jobs 2          # many, in that many processes
+    python scripts/seeds.py --scenario probe --seed 17 --exhaust 5   # dies at each of its places, and at pairs
 
 A seed that breaks a promise is named with the one command that repeats it; the exit status is 1.
 """
@@ -28,6 +28,7 @@ SCENARIOS = {
     "table_booking": ROOT / "flows" / "table_booking",
     "employee_helpdesk": ROOT / "flows" / "employee_helpdesk",
     "probe": ROOT / "tests" / "engine" / "probe",
+    "depot": ROOT / "tests" / "simulate" / "depot",
 }
 PIECE = 50  # seeds that a process is given at once
 
@@ -44,7 +45,7 @@ def game(name: str) -> Game:
 def command(name: str, ran: Ran, crashes: tuple[int, ...] | None = None) -> str:
     """What repeats a run."""
     at = "" if crashes is None else f" --crash {','.join(map(str, crashes))}"
-    return f"python scripts/simulate.py --scenario {name} --seed {ran.seed}{at} --log"
+    return f"python scripts/seeds.py --scenario {name} --seed {ran.seed}{at} --log"
 
 
 def run_piece(name: str, first: int, count: int) -> list[Ran]:

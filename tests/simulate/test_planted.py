@@ -1,0 +1,22 @@
+"""The simulator finds what it is there to find: bugs planted on purpose break a promise within a few seeds."""
+
+from collections.abc import Iterator
+
+import pytest
+from seeds import game
+from simulate.planted import PLANTED, Plant
+
+from flowc.runtime.simulate.run import run_seed
+
+SOON = 150  # seeds; a thousand are allowed
+
+
+def violations(name: str, most: int) -> Iterator[str]:
+    runs = (run_seed(game(name), seed) for seed in range(most))
+    return (ran.violation for ran in runs if ran.violation is not None)
+
+
+@pytest.mark.parametrize("plant", PLANTED, ids=lambda plant: plant.__name__)
+def test_a_planted_bug_is_found(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant(monkeypatch)
+    assert next(violations("probe", SOON), None) is not None
