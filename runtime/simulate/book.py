@@ -192,7 +192,6 @@ class Book:
                 if number not in one.inbox:
                     raise self.broken(f"{one.address}: event {number} is not in the inbox")
                 event = one.inbox.pop(number)
-                self._merged(one, unit, event, merged)
                 before_it = [each for each, other in one.inbox.items() if each < number and other.kind == "message"]
                 if event.kind != "result" and before_it:
                     raise self.broken(f"{one.address}: event {number} overtakes the messages {before_it}")
