@@ -13,7 +13,6 @@ from flowc.runtime.store.sqlite import SqliteStore
 from flowc.runtime.telemetry.counting import Labels, Spread
 from flowc.runtime.telemetry.metrics import Metrics
 
-
 WAITED_S: Final = 0.0005  # what takes longer was a wait
 
 
