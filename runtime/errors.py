@@ -8,6 +8,7 @@ process).
 # ruff: noqa: N818 - a leaf is named by the fact; the base says that it is an error
 
 from pathlib import Path
+from traceback import extract_tb
 from typing import ClassVar, Literal
 
 Fault = Literal["caller", "ours", "environment"]
@@ -104,3 +105,10 @@ class StoreOnNetwork(StoreError):
         super().__init__(f"{path} is on a network file system ({kind}), where SQLite can lose data: use a local disk")
         self.path = path
         self.kind = kind
+
+
+def named(error: Exception) -> str:
+    """A mistake of ours by its kind and place: `KeyError at taking.py:120`. Its message may have a value in it."""
+    frames = extract_tb(error.__traceback__)
+    where = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{where}"

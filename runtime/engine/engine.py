@@ -4,11 +4,9 @@ Turns, calls and commits run in tasks of the engine. Who asked may go away, whic
 """
 
 import asyncio
-import traceback
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from pathlib import Path
 from random import Random
 from typing import Final, Literal
 
@@ -40,7 +38,7 @@ from flowc.runtime.engine.surroundings import Surroundings, Understanding
 from flowc.runtime.engine.sweeper import EVERY_S, Sweeper
 from flowc.runtime.engine.turn import rest_of
 from flowc.runtime.environment import Environment
-from flowc.runtime.errors import StoreUnavailable
+from flowc.runtime.errors import StoreUnavailable, named
 from flowc.runtime.kernel.events import User
 from flowc.runtime.kernel.position import Position
 from flowc.runtime.operations import Operation, Told, perform
@@ -149,9 +147,7 @@ class Engine:
 
     def failed(self, error: Exception) -> None:
         """Logs a mistake of ours that a channel met: its kind and place; its message may have a value in it."""
-        frames = traceback.extract_tb(error.__traceback__)
-        place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
-        self._around.log("error", "request failed", {"error": type(error).__name__, "at": place})
+        self._around.log("error", "request failed", {"error": named(error)})
 
     async def counted(self) -> Metrics:
         """What it counts, with what the store knows."""

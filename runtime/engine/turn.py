@@ -6,8 +6,6 @@ Pure. `flowc.runtime.engine.session` does what is decided here, and begins again
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from traceback import extract_tb
 from typing import Final, Literal, assert_never
 
 from msgspec import Struct, structs
@@ -35,6 +33,7 @@ from flowc.runtime.engine.stored import (
     Tried,
     result_hash,
 )
+from flowc.runtime.errors import named
 from flowc.runtime.kernel.answer import Step
 from flowc.runtime.kernel.events import (
     CallFailure,
@@ -78,9 +77,7 @@ def reason_of(error: Exception) -> str:
     """Why a turn failed, without a word of what failed: only our own sentences are known to have no text of a user."""
     if isinstance(error, Fault):
         return str(error)
-    frames = extract_tb(error.__traceback__)
-    where = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
-    return f"{type(error).__name__}{where}"
+    return named(error)
 
 
 # ------------------------------------------------------------------------------------------------------ may it be taken

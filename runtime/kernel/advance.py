@@ -2,6 +2,7 @@
 
 from msgspec import structs
 
+from flowc.runtime.errors import named
 from flowc.runtime.kernel.answer import Step
 from flowc.runtime.kernel.calling import ask_reads, end_as_fault, job_done, reads_done, to_anywhere, write_done
 from flowc.runtime.kernel.events import (
@@ -40,7 +41,7 @@ def advance(loaded: LoadedProgram, position: Position | None, event: Event) -> S
     except Fault as fault:
         return Step(position, fault=str(fault))
     except Exception as error:  # noqa: BLE001  # the event becomes a recorded fault, whatever went wrong with it
-        return Step(position, fault=f"{type(error).__name__}: {error}")
+        return Step(position, fault=named(error))
 
 
 def _advance(loaded: LoadedProgram, position: Position | None, event: Event) -> Step:
