@@ -12,8 +12,7 @@ from flowc.cli.tables import Column, table
 from flowc.cli.terminal import BOLD, CYAN, DIM, RED, YELLOW, Stop, Terminal
 
 if TYPE_CHECKING:
-    from flowc.runtime.engine.stored import Tried
-    from flowc.runtime.history.explained import Happened, Shown
+    from flowc.runtime.history.explained import Attempt, Happened, Shown
     from flowc.runtime.history.look import Look, Outstanding, Taken
     from flowc.runtime.history.programs import Programs
     from flowc.runtime.store.overview import Summary
@@ -221,7 +220,7 @@ def outstanding_text(each: "Outstanding", now: int, terminal: Terminal) -> str:
     return "; ".join([what, *[tried_text(one, terminal) for one in each.tried]])
 
 
-def tried_text(each: "Tried", terminal: Terminal) -> str:
+def tried_text(each: "Attempt", terminal: Terminal) -> str:
     """An attempt: how it ended, how long it took, and why it was not sent."""
     outcome = terminal.style(each.outcome, *(() if each.outcome == "ok" else (RED,)))
     if not each.sent:

@@ -226,8 +226,6 @@ def json_of(seen: "Explained", places: "Places | None") -> dict[str, object]:
 
     told = msgspec.to_builtins(seen)
     told["path"] = [json_step(each, places) for each in seen.path]
-    for call, known in zip(told["calls"], seen.calls, strict=True):
-        call["tried"] = [{name: getattr(each, name) for name in each.__struct_fields__} for each in known.tried]
     told["at"] = f"{moment(seen.at_ms)}Z".replace(" ", "T")
     return dict(told)
 

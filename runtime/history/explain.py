@@ -17,7 +17,7 @@ from flowc.runtime.engine.replay import Retaken, event_of, retake
 from flowc.runtime.engine.seal import Seal, SealBroken
 from flowc.runtime.engine.stored import Notes, Spoken, Tried, state_hash
 from flowc.runtime.engine.turn import position_bytes
-from flowc.runtime.history.explained import Called, Decided, Explained, Happened, Heard, Passed, Shown
+from flowc.runtime.history.explained import Called, Decided, Explained, Happened, Heard, Passed, Shown, attempt_of
 from flowc.runtime.history.learning import is_private, learn_result, learn_turn, slot_type
 from flowc.runtime.history.masks import MASK, Masks, type_of
 from flowc.runtime.kernel import LoadedProgram, Position, Step, advance, asking
@@ -304,7 +304,9 @@ def _called(
         case CallFailure(kind=failed, fields=fields):
             declared = next((each.fields for each in operation.failures if each.name == failed), ())
             shown = ", ".join(f"{each.name}: {each.value}" for each in _shown(masks, declared, fields))
-    return Called(kind, *name, arguments, None if result is None else _kind(result), shown, tried)
+    return Called(
+        kind, *name, arguments, None if result is None else _kind(result), shown, tuple(map(attempt_of, tried))
+    )
 
 
 def _kind(result: CallResult) -> str:

@@ -58,6 +58,21 @@ class Passed(Struct, frozen=True):
     detail: str
 
 
+class Attempt(Struct, frozen=True):
+    """An attempt of a call: how it ended and how long it took; `why` it was not sent."""
+
+    number: int
+    outcome: str
+    sent: bool
+    queued_ms: int
+    took_ms: int
+    why: str
+
+
+def attempt_of(tried: Tried) -> Attempt:
+    return Attempt(tried.number, tried.outcome, tried.sent, tried.queued_ms, tried.took_ms, tried.why)
+
+
 class Called(Struct, frozen=True):
     """A call: a read with its outcome, a write or job that was asked for (`outcome` None), or the result of one."""
 
@@ -67,7 +82,7 @@ class Called(Struct, frozen=True):
     arguments: tuple[Shown, ...]
     outcome: str | None
     result: str
-    tried: tuple[Tried, ...]
+    tried: tuple[Attempt, ...]
 
 
 class Explained(Struct, frozen=True):

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from flowc.runtime.engine.stored import CommandBody, Notes, Spoken, Tried
+from flowc.runtime.engine.stored import CommandBody, Notes, Spoken
 from flowc.runtime.history.explain import Replayed, event_in, happened, replayed
-from flowc.runtime.history.explained import Happened, Shown
+from flowc.runtime.history.explained import Attempt, Happened, Shown, attempt_of
 from flowc.runtime.history.learning import learn_position, learn_turn
 from flowc.runtime.history.masks import Masks
 from flowc.runtime.history.programs import Programs
@@ -31,7 +31,7 @@ class Outstanding(Struct, frozen=True):
     attempt: int
     at_ms: int
     until_ms: int
-    tried: tuple[Tried, ...]
+    tried: tuple[Attempt, ...]
 
 
 class Taken(Struct, frozen=True):
@@ -131,7 +131,7 @@ def _knows(masks: Masks, program: Program, position: Position) -> tuple[Shown, .
 
 
 def _outstanding(command: StoredCommand) -> Outstanding:
-    tried = decode(command.body, CommandBody).tried
+    tried = tuple([attempt_of(each) for each in decode(command.body, CommandBody).tried])
     return Outstanding(
         command.service, command.operation, command.state, command.attempt, command.wait_ms, command.until_ms, tried
     )
