@@ -9,7 +9,7 @@ own, so at the end each reply and each effect can be accounted for:
 - *lost*: an answer that the stored conversation does not have, a count that jumps back, an effect that was told and
   is not in the ledger, or a job that never was told of;
 - *doubled*: a count that jumps on, a reply that is there twice, an effect that is in the ledger twice;
-- *disorder*: replies in another order than their client got them;
+- *disorder*: replies in another order than their client got them, or than the server counted them;
 - *stuck*: a conversation that has not ended a while after the last kill, or left something behind.
 
 Prints the figures as one line, and is 1 where any of the four is not 0.
@@ -42,6 +42,7 @@ STOPPED_S = 1.5
 STOPPED_SHARE = 0.2  # of the disturbances that are no kill
 STARTED_S = 20.0
 WORDS = ("note", "note", "note", "look", "pay", "pay", "risk", "later")
+BURSTS = (1, 1, 1, 1, 2, 4)  # messages at once
 LEAVING = 0.15  # of the conversations are left by their user, and end by silence
 
 TOLD = re.compile(r"(Noted|Looked|Not looked|Paying|Done|Failed|Unknown|Queued) (\d+)")
@@ -207,7 +208,7 @@ async def insist(soak: Soak, line: Line, talk: Talk, id: str, word: str) -> Answ
 
 async def converse(soak: Soak, number: int, until: float) -> None:
     """One conversation after the other; the last one is talked to its end."""
-    line, rng = Line(soak.port), Random(number)
+    lines, rng = [Line(soak.port) for _ in BURSTS], Random(number)
     count = 0
     while time.monotonic() < until:
         count += 1
@@ -215,14 +216,33 @@ async def converse(soak: Soak, number: int, until: float) -> None:
         soak.talks.append(talk)
         words = [rng.choice(WORDS) for _ in range(rng.randint(2, 12))]
         words.append("leave" if rng.random() < LEAVING else "bye")
-        for at, word in enumerate(words):
+        at = 0
+        while at < len(words):
             await asyncio.sleep(rng.expovariate(1 / THINK_S) if time.monotonic() < until else 0)
-            answer = await insist(soak, line, talk, f"m{at}", word)
-            if answer is None:
-                soak.finds("stuck", f"{talk.name} m{at} {word} was never answered")
+            size = rng.choice(BURSTS) if at + max(BURSTS) < len(words) else 1
+            if not await burst(soak, lines[:size], talk, at, words[at : at + size]):
                 break
-            talk.answers.append(answer)
-    line.close()
+            at += size
+    for line in lines:
+        line.close()
+
+
+async def burst(soak: Soak, lines: Sequence[Line], talk: Talk, at: int, words: Sequence[str]) -> bool:
+    """Sends messages at once, and waits for all answers. The server says in which order it took them: by its count."""
+    asked = [
+        insist(soak, line, talk, f"m{at + i}", word) for i, (line, word) in enumerate(zip(lines, words, strict=True))
+    ]
+    answers = await asyncio.gather(*asked)
+    told = [answer for answer in answers if answer is not None]
+    talk.answers.extend(sorted(told, key=count_of))
+    if len(told) < len(words):
+        soak.finds("stuck", f"{talk.name} m{at} {words} was never answered")
+    return len(told) == len(words)
+
+
+def count_of(answer: Answer) -> int:
+    """The count in the first reply that has one."""
+    return next((int(found[2]) for _, text in answer.replies if (found := TOLD.match(text))), 0)
 
 
 # ------------------------------------------------------------------------------------------------------ the accounting
