@@ -5,7 +5,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flowc.cli.options import Color, ColorOption, EnvOption, JsonOption, LimitOption, ProjectOption
+from flowc.cli.erase import erase
+from flowc.cli.operate import me, operate
+from flowc.cli.options import (
+    Color,
+    ColorOption,
+    DryRunOption,
+    EnvOption,
+    JsonOption,
+    LimitOption,
+    ProjectOption,
+    QuietOption,
+)
 from flowc.cli.projects import project_here
 from flowc.cli.stores import ago, moment, ms_of, nobody, now_ms, store_of
 from flowc.cli.tables import Column, table
@@ -143,6 +154,31 @@ def as_json(value: object) -> str:
 
 
 # ----------------------------------------------------------------------------------------------------------------- show
+
+
+app.command("erase")(erase)
+
+
+@app.command()
+def end(
+    conversation: Annotated[str, typer.Argument(help="Its id; with tokens, that of its token before it.")],
+    dry_run: DryRunOption = False,
+    project: ProjectOption = None,
+    env: EnvOption = "dev",
+    color: ColorOption = Color.AUTO,
+    quiet: QuietOption = False,
+) -> None:
+    """End a conversation where it stands, as soon as it waits for its user or for people. Nothing is said; jobs go on.
+
+    Example: flowc conversations end website/c1
+
+    Its outcome is `dismissed`. The next message under its id begins a new conversation.
+    """
+    from flowc.runtime.operations import EndConversation
+
+    told = operate(project_here(project), env, EndConversation(conversation, me(), dry_run))
+    done = "would be ended" if dry_run else "is ended"
+    Terminal(color, quiet).write(f"{conversation} {done}; it stands at {told['wait'] or 'its beginning'}")
 
 
 @app.command()

@@ -10,11 +10,13 @@ from typing import Final, Protocol, assert_never
 
 from msgspec import Struct
 
-from flowc.runtime.engine.errors import NotFound
-from flowc.runtime.engine.quarantine import description, found, retried, summary
+from flowc.runtime.engine.errors import NotFound, full
+from flowc.runtime.engine.quarantine import NOBODY, description, found, retried, summary
+from flowc.runtime.engine.stored import DismissedBody, body_bytes
 from flowc.runtime.store.overview import Pause
 from flowc.runtime.store.port import Store
-from flowc.runtime.store.rows import Address, Wanted
+from flowc.runtime.store.recent import event_hash
+from flowc.runtime.store.rows import Address, InboxFull, Incoming, Wanted
 
 Told = dict[str, object]  # what an operation answers, ready for JSON
 
@@ -24,6 +26,15 @@ class Erase(Struct, frozen=True, forbid_unknown_fields=True):
     `dry`: only tells what that is."""
 
     conversation: str
+    dry: bool = False
+
+
+class EndConversation(Struct, frozen=True, forbid_unknown_fields=True):
+    """Ends a conversation where it stands, as soon as it waits for its user or for people. `dry`: only tells whether
+    it lives."""
+
+    conversation: str
+    by: str
     dry: bool = False
 
 
@@ -74,10 +85,11 @@ class SkipDead(Struct, frozen=True, forbid_unknown_fields=True):
     dry: bool = False
 
 
-Operation = Erase | PauseService | ResumeService | ListDead | ShowDead | RetryDead | SkipDead
+Operation = Erase | EndConversation | PauseService | ResumeService | ListDead | ShowDead | RetryDead | SkipDead
 
 OPERATIONS: Final[Mapping[str, type[Operation]]] = {
     "erase": Erase,
+    "end-conversation": EndConversation,
     "pause-service": PauseService,
     "resume-service": ResumeService,
     "list-dead": ListDead,
@@ -109,6 +121,8 @@ async def perform(operation: Operation, store: Store, running: Running | None) -
     match operation:
         case Erase():
             return await _erase(operation, store, running)
+        case EndConversation():
+            return await _end(operation, store, running)
         case PauseService(service=service, by=by):
             await store.pause(Pause(service, by, store.clock.now_ms()))
             told: Told = {"service": service, "paused": True}
@@ -135,6 +149,24 @@ async def _erase(wanted: Erase, store: Store, running: Running | None) -> Told:
             running.erased(address)
     turns = 0 if loaded.row.erased else loaded.row.turn
     return {"conversation": address, "erased": not wanted.dry, "turns": turns, "commands": outstanding}
+
+
+async def _end(wanted: EndConversation, store: Store, running: Running | None) -> Told:
+    """Puts its end into its inbox, where it is one event of the incarnation, however often it is asked for."""
+    address = Address(wanted.conversation)
+    [loaded] = await store.load([Wanted(address)])
+    if loaded.row.is_new or loaded.row.erased:
+        raise NotFound(f"no conversation {address} is going on")
+    if not wanted.dry:
+        incarnation = loaded.row.incarnation
+        body = body_bytes(DismissedBody(wanted.by))
+        event = Incoming(address, event_hash("dismissed", str(incarnation)), "event", body, incarnation=incarnation)
+        [receipt] = await store.receive([event], NOBODY)
+        if isinstance(receipt, InboxFull):
+            raise full()
+        if running is not None:
+            running.look(address)
+    return {"conversation": address, "wait": loaded.row.wait}
 
 
 async def _resume(wanted: ResumeService, store: Store) -> bool:

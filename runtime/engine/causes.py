@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Final, Literal, get_args
 
-from flowc.runtime.kernel.events import Event, Faulted, SilenceFired, Transition
+from flowc.runtime.kernel.events import Dismissed, Event, Faulted, SilenceFired, Transition
 
-Cause = Literal["done", "silence", "backend failure", "degraded", "refused", "not understood", "fault"]
+Cause = Literal["done", "silence", "backend failure", "degraded", "refused", "not understood", "fault", "dismissed"]
 CAUSES: Final[tuple[Cause, ...]] = get_args(Cause)
 
 BROKEN: Final = frozenset({"timeout", "unavailable", "malformed", "unknown"})
@@ -16,6 +16,8 @@ def cause_of(event: Event | None, passed: Sequence[Transition], outcome: str | N
 
     A failure counts where no other call followed it in that turn. `refused`: the backend answered that it will not, by
     a declared failure or `rejected`. `degraded`: we did not send, for load."""
+    if isinstance(event, Dismissed):
+        return "dismissed"
     if outcome == "fault" or isinstance(event, Faulted):
         return "fault"
     if isinstance(event, SilenceFired):
@@ -41,7 +43,7 @@ def _of_failure(kind: str) -> Cause:
 def place_of_end(cause: Cause, passed: Sequence[Transition], wait: str) -> tuple[str, str]:
     """Flow and state where a conversation dropped off: where its user was silent or not understood (`wait`, before the
     last turn), where the call failed, else where it ended."""
-    if cause in ("silence", "not understood", "fault") and wait:
+    if cause in ("silence", "not understood", "fault", "dismissed") and wait:
         return _place_of(wait)
     for each in reversed(passed):
         failed = each.kind == "outcome" and not each.detail.endswith(" ok")

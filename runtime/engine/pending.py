@@ -10,6 +10,7 @@ from flowc.runtime.engine.randomness import random_bytes
 from flowc.runtime.engine.stored import (
     Body,
     DamagedBody,
+    DismissedBody,
     ExternalBody,
     HandoffBody,
     MessageBody,
@@ -104,7 +105,7 @@ def kind_of(body: Body) -> EventKind:
             return "message"
         case SealedBody(key=key):
             return "message" if key is None else "result"
-        case ExternalBody() | OpenedBody() | HandoffBody():
+        case ExternalBody() | OpenedBody() | HandoffBody() | DismissedBody():
             return "event"
         case ResultBody():
             return "result"

@@ -6,6 +6,7 @@ from flowc.runtime.engine.errors import Conflict, NotFound, erased, full
 from flowc.runtime.engine.stored import (
     Body,
     DamagedBody,
+    DismissedBody,
     ExternalBody,
     HandoffBody,
     MessageBody,
@@ -60,6 +61,8 @@ def description(event: DeadEvent) -> str:
             return f"the result of the command {key}"
         case TimerBody(after_ms=after_ms):
             return f"a silence of {after_ms / 1000:g} s"
+        case DismissedBody():
+            return "an operator ends the conversation"
         case SealedBody():
             return "it has a secret"
         case DamagedBody():

@@ -103,6 +103,12 @@ class SealedBody(Struct, frozen=True, tag="sealed"):
     cause: EventHash | None = None
 
 
+class DismissedBody(Struct, frozen=True, tag="dismissed"):
+    """An operator ends the incarnation."""
+
+    by: str
+
+
 class DamagedBody(Struct, frozen=True, tag="damaged"):
     """What stands in an inbox and cannot be read. `hash` is the event's: that of a result is made from its key."""
 
@@ -111,7 +117,17 @@ class DamagedBody(Struct, frozen=True, tag="damaged"):
     stored: bytes
 
 
-Body = MessageBody | ExternalBody | OpenedBody | HandoffBody | ResultBody | TimerBody | SealedBody | DamagedBody
+Body = (
+    MessageBody
+    | ExternalBody
+    | OpenedBody
+    | HandoffBody
+    | ResultBody
+    | TimerBody
+    | SealedBody
+    | DismissedBody
+    | DamagedBody
+)
 
 
 class _Stored(Struct, frozen=True):

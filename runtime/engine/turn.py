@@ -17,6 +17,7 @@ from flowc.runtime.engine.stored import (
     Body,
     CommandBody,
     DamagedBody,
+    DismissedBody,
     ExternalBody,
     HandoffBody,
     MessageBody,
@@ -41,6 +42,7 @@ from flowc.runtime.kernel.events import (
     Command,
     CommandDone,
     CommandKey,
+    Dismissed,
     Event,
     EventReceived,
     HandoffAnswered,
@@ -92,6 +94,8 @@ def verdict(row: Row, position: Position | None, body: Body) -> Verdict:
             return "take" if position.expects in ("user", "people") else "wait"
         case ExternalBody():
             return "take" if position.expects == "user" else "wait"
+        case DismissedBody():
+            return "take" if position.expects in ("user", "people") else "wait"
         case OpenedBody():
             return "drop"
         case HandoffBody():
@@ -141,7 +145,7 @@ def _verdict_of_nobody(row: Row, position: Position | None, body: Body) -> Verdi
             return "take"
         case ResultBody(key=key) | SealedBody(key=key):
             return "take" if position is not None and key in position.jobs else "drop"
-        case HandoffBody() | TimerBody():
+        case HandoffBody() | TimerBody() | DismissedBody():
             return "drop"
         case DamagedBody():
             return _verdict_of_nobody(row, position, likeness(position, body))
@@ -159,7 +163,7 @@ def opens(row: Row, body: Body) -> bool:
             return row.turn == 0
         case DamagedBody(kind="message"):
             return row.is_new
-        case HandoffBody() | ResultBody() | TimerBody() | SealedBody() | DamagedBody():
+        case HandoffBody() | ResultBody() | TimerBody() | SealedBody() | DismissedBody() | DamagedBody():
             return False
         case _:
             assert_never(body)
@@ -200,6 +204,8 @@ def event_of(body: Body, moment: Moment, address: Address, position: Position | 
             return CommandDone(moment, key, result)
         case TimerBody(generation=generation, after_ms=after_ms):
             return SilenceFired(moment, generation, after_ms)
+        case DismissedBody():
+            return Dismissed(moment)
         case DamagedBody():
             raise Fault("what was stored of it cannot be read")
         case _:

@@ -27,6 +27,7 @@ from flowc.runtime.kernel.events import (
     Command,
     CommandDone,
     Continued,
+    Dismissed,
     Event,
     EventReceived,
     Faulted,
@@ -169,6 +170,8 @@ def happened(event: Event | None, turn: Replayed, masks: Masks) -> Happened:
             return Happened("handoff", detail=answer)
         case Continued() | ReadsDone():
             return Happened("continued", detail="after the replies of the turn before were sent")
+        case Dismissed():
+            return Happened("dismissed", detail="by an operator")
         case Faulted(reason=reason):
             return Happened("fault", detail=reason.partition(":")[0])  # what follows may name a value
         case _:

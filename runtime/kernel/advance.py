@@ -8,6 +8,7 @@ from flowc.runtime.kernel.calling import ask_reads, end_as_fault, job_done, read
 from flowc.runtime.kernel.events import (
     CommandDone,
     Continued,
+    Dismissed,
     Event,
     EventReceived,
     Faulted,
@@ -47,6 +48,8 @@ def advance(loaded: LoadedProgram, position: Position | None, event: Event) -> S
 def _advance(loaded: LoadedProgram, position: Position | None, event: Event) -> Step:
     if isinstance(event, Faulted):
         return _fault_turn(loaded, position, event)
+    if isinstance(event, Dismissed):
+        return _dismissed(loaded, position, event)
     if position is None or (not position.frames and isinstance(event, Opened | MessageReceived)):
         return _begin(loaded, position, event)
     running = thawed(loaded, position, event.moment)
@@ -187,3 +190,18 @@ def _fault_turn(loaded: LoadedProgram, position: Position | None, event: Faulted
 def _fault_locals(event: Faulted) -> dict[str, Value]:
     error: dict[str, Value] = {"service": "", "operation": "", "kind": "fault", "message": event.reason}
     return {"error": error}
+
+
+# ------------------------------------------------------------------------------------------------- ended from outside
+
+
+def _dismissed(loaded: LoadedProgram, position: Position | None, event: Dismissed) -> Step:
+    if position is None or position.ended:
+        return Step(position, ended=position is not None, outcome=None if position is None else position.outcome)
+    running = thawed(loaded, position, event.moment)
+    running.note("end", running.top, "dismissed")
+    running.truncate(0)
+    running.outcome = "dismissed"
+    running.pending = None
+    running.stop("nothing")
+    return finish(running)

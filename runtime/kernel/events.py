@@ -158,6 +158,12 @@ class Faulted(Struct, frozen=True, tag="faulted"):
     key: CommandKey | None = None
 
 
+class Dismissed(Struct, frozen=True, tag="dismissed"):
+    """Somebody who operates the bot ends the conversation where it stands. Nothing is said; jobs go on."""
+
+    moment: Moment
+
+
 Event = (
     Opened
     | MessageReceived
@@ -168,6 +174,7 @@ Event = (
     | SilenceFired
     | HandoffAnswered
     | Faulted
+    | Dismissed
 )
 
 # ------------------------------------------------------------------------------------------------------------------

@@ -302,15 +302,17 @@ def account(soak: Soak, talk: Talk, kept: Stored, entries: Counter[int]) -> None
     numbers = {reply: at for at, reply in enumerate(kept.replies)}
     if len({id for id, _ in kept.replies}) < len(kept.replies):
         soak.finds("doubled", f"{talk.name}: a reply's id is there twice")
-    last = -1
+    began = -1
     for answer in talk.answers:
-        for reply in answer.replies:
-            at = numbers.get(reply)
-            if at is None:
+        places = [numbers.get(reply) for reply in answer.replies]
+        for reply, place in zip(answer.replies, places, strict=True):
+            if place is None:
                 soak.finds("lost", f"{talk.name}: {reply} was told and is not stored")
-            elif at <= last:
-                soak.finds("disorder", f"{talk.name}: {reply} came after a later one")
-            last = last if at is None else at
+        known = [place for place in places if place is not None]
+        # A repetition is answered with all that its message caused, so only its first reply has its place among others.
+        if known != sorted(known) or (known and known[0] <= began):
+            soak.finds("disorder", f"{talk.name}: {answer.replies} came after a later one")
+        began = max([began, *known[:1]])
     account_counts(soak, talk)
     account_effects(soak, talk, kept, entries)
 
