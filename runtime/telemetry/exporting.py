@@ -19,7 +19,7 @@ from flowc.runtime.telemetry.tracing import Tracing
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter
 
-__all__ = ["TracingSettings", "TracingUnusable", "is_wanted", "tracing_to"]
+__all__ = ["TracingSettings", "TracingUnusable", "is_wanted", "said_in", "tracing_to"]
 
 ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 QUIET_S: Final = 60.0
@@ -75,7 +75,7 @@ def tracing_to(
         shutdown_on_exit=False,
     )
     provider.add_span_processor(BatchSpanProcessor(_exporter(settings, variables)))
-    with _said_in(log):
+    with said_in(log):
         try:
             yield Tracing(provider)
         finally:
@@ -94,10 +94,10 @@ def _exporter(settings: TracingSettings | None, variables: Mapping[str, str]) ->
 
 
 @contextmanager
-def _said_in(log: Log) -> Iterator[None]:
-    """What the SDK has to say goes to our log."""
+def said_in(log: Log, now: Callable[[], float] = time.monotonic) -> Iterator[None]:
+    """What the SDK has to say goes to our log while the block runs."""
     said = logging.getLogger("opentelemetry")
-    handler, was_propagated = _ToLog(log, time.monotonic), said.propagate
+    handler, was_propagated = _ToLog(log, now), said.propagate
     said.addHandler(handler)
     said.propagate = False
     try:
