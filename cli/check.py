@@ -43,6 +43,10 @@ def check(
     diff: Annotated[bool, typer.Option("--diff", help="Show what --fix would change, and change nothing.")] = False,
     statistics: Annotated[bool, typer.Option("--statistics", help="Count the findings by code.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Check again whenever a file changes.")] = False,
+    against: Annotated[
+        str | None,
+        typer.Option("--against", metavar="REF", help="Also as the next version of a git revision or a bundle."),
+    ] = None,
     project: ProjectOption = None,
     color: ColorOption = Color.AUTO,
     quiet: QuietOption = False,
@@ -62,7 +66,7 @@ def check(
         raise typer.Exit(show_repairs(chosen(paths, project), terminal))
 
     def again() -> int:
-        return once(paths, project, output, terminal, fix=fix, statistics=statistics)
+        return once(paths, project, output, terminal, fix=fix, statistics=statistics, against=against)
 
     if watch:
         watched(paths, project, again, terminal)
@@ -77,12 +81,13 @@ def once(
     *,
     fix: bool,
     statistics: bool,
+    against: str | None = None,
 ) -> int:
     """Check, and print what was found; the exit code."""
     if fix:
         changed = sum(write_repairs(each) for each in chosen(paths, project))
         terminal.note(f"{changed} {'file' if changed == 1 else 'files'} changed")
-    findings = tuple(findings_of(each) for each in chosen(paths, project))
+    findings = tuple(findings_of(each, against) for each in chosen(paths, project))
     sources = {path: source for each in findings for path, source in each.sources.items()}
     diagnostics = tuple(diagnostic for each in findings for diagnostic in each.diagnostics)
     if statistics:
@@ -113,15 +118,32 @@ def chosen(paths: list[Path] | None, directory: Path | None) -> tuple["Project",
     return projects_under(paths, directory)
 
 
-def findings_of(project: "Project") -> Findings:
-    """Every finding of `project`, those in its chats included where its flows have no error."""
+def findings_of(project: "Project", against: str | None = None) -> Findings:
+    """Every finding of `project`, where its flows have no error with those in its chats, and those as the next version
+    of what `against` names."""
     from flowc.compiler.compile import check_project
 
     outcome = check_project(project)
+    if against is not None and project.main is not None and not has_errors(outcome.diagnostics):
+        from flowc.dsl.diagnostic import sort
+
+        found_too = as_next_version(project, outcome, against)
+        outcome = replace(outcome, diagnostics=sort((*outcome.diagnostics, *found_too)))
     found = findings_in(project, outcome)
     if project.main is None or has_errors(outcome.diagnostics):
         return found
     return with_chats(found, outcome)
+
+
+def as_next_version(project: "Project", outcome: "Outcome", older: str) -> tuple["Diagnostic", ...]:
+    """What is wrong with a sound project as the next version of `older`, a revision or a bundle."""
+    from flowc.cli.revisions import program_at
+    from flowc.compiler.against import check_against
+
+    if outcome.model is None or outcome.model.main is None:
+        return ()
+    before = program_at(older, project.root or Path.cwd(), project.only)
+    return check_against(outcome.model, before, outcome.sources)
 
 
 def with_chats(found: Findings, outcome: "Outcome") -> Findings:

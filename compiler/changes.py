@@ -59,6 +59,6 @@ def _settings(old: Program, new: Program) -> Iterator[Change]:
 
 
 def _content(program: Program) -> bytes:
-    """The program without its versions."""
+    """The program without its versions, and without what is worked out from the rest."""
     flows = {name: msgspec.structs.replace(flow, version="") for name, flow in program.flows.items()}
-    return msgspec.msgpack.encode(msgspec.structs.replace(program, flows=flows, version=""))
+    return msgspec.msgpack.encode(msgspec.structs.replace(program, flows=flows, version="", first_words_ms=0))

@@ -226,6 +226,8 @@ class Expressions:
         name = reference.name
         if name in at.locals:
             return self._narrowed(reference, "local", at.locals[name], at)
+        if self.names.old and name not in BUILT_IN:
+            return self._narrowed(reference, "variable", UNKNOWN, at)
         slot = self.names.slots.get(name)
         if slot is not None:
             self.read.add(name)
@@ -267,7 +269,7 @@ class Expressions:
         if self.quiet:
             return UNKNOWN
         self.unknown.add(reference)
-        if reference.name not in self.names.lost and not self.names.old:
+        if reference.name not in self.names.lost:
             self.tell(unknown_name(reference, [*at.locals, *self.names.slots, *self.names.variables, *BUILT_IN]))
         return UNKNOWN
 

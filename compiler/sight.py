@@ -51,4 +51,4 @@ class Names:
     parameters: frozenset[str]
     variables: dict[str, FlowType]
     lost: frozenset[str] = frozenset()
-    old: bool = False  # in a `migrate`, names of the version before are not known
+    old: bool = False  # in a `migrate` names are those of the version before, which is not known here

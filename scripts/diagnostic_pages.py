@@ -54,9 +54,14 @@ def page(code: Code, words: str) -> str:
 
 
 def example(folder: Path, code: Code) -> Iterator[str]:
-    """The flow with the mistake, what is said about it, and the flow without it."""
+    """The flow with the mistake, what is said about it, and the flow without it; before them the older version that it
+    is checked against."""
     sentence = folder.name.removeprefix(f"{code.id}-").replace("-", " ")
     yield "## Example" if folder.name == f"{code.id}-{code.name}" else f"## {sentence.capitalize()}"
+    if any(folder.glob("against*")):
+        yield "The older version:"
+        yield from files(folder, "against")
+        yield "The next one:"
     yield from files(folder, "bad")
     expected = folder / "expected.txt"
     yield fenced("text", expected.read_text(encoding="utf-8") if expected.exists() else "")

@@ -10,6 +10,7 @@ import pytest
 from golden import compare
 from syrupy.assertion import SnapshotAssertion
 
+from flowc.compiler.against import check_against
 from flowc.compiler.chats import script_chats
 from flowc.compiler.codes import all_codes
 from flowc.compiler.compile import Outcome, check_project, compile_project
@@ -29,7 +30,8 @@ ELSEWHERE = {INTERNAL_ERROR.id}
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A folder with `bad.flow` and `fixed.flow`, or with the folders `bad` and `fixed`."""
+    """A folder with `bad.flow` and `fixed.flow`, or with the folders `bad` and `fixed`; those of the versions have
+    `against` too, the older version."""
 
     path: Path
 
@@ -54,9 +56,15 @@ each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.path.na
 
 
 def checked(case: Case, which: str) -> Outcome:
-    """What is found in the flows, and in the chats where the flows are sound."""
+    """What is found in the flows, against the older version where there is one, and in the chats where the flows are
+    sound."""
     texts = case.texts(which)
     outcome = check_project(Project.of_texts(texts))
+    older = case.texts("against")
+    if older and outcome.model is not None and not outcome.diagnostics:
+        before = compile_project(Project.of_texts(older)).program
+        assert before is not None, f"{case.path.name}: the older version has errors"
+        return replace(outcome, diagnostics=check_against(outcome.model, before, outcome.sources))
     chats = {path: SourceFile(path, text) for path, text in texts.items() if path.endswith(".chat")}
     program = compile_project(Project.of_texts(texts)).program if chats else None
     if program is None:

@@ -83,7 +83,7 @@ def _taken(running: Running, position: Position, event: Event) -> int | None:
     match event:
         case MessageReceived() if expects == "user":
             _hear(running, event)
-            return take(running, event)
+            return take(running, event) if running.top.wait else _from_top(running, event)
         case EventReceived() if expects == "user":
             running.set_user(event.user)
             return take_event(running, event)
@@ -108,6 +108,16 @@ def _hear(running: Running, event: MessageReceived) -> None:
     running.message = Message(event.text)
     running.heard = event.moment.now
     running.silenced = ()
+
+
+def _from_top(running: Running, event: MessageReceived) -> int:
+    """A conversation that was moved to a state, not to a wait of it: the state runs from its top, and its first wait
+    takes the message like the first one of a conversation."""
+    frame = running.top
+    set_before_start(running, frame.run, event)
+    running.pending = Pending(event)
+    running.note("state", frame)
+    return frame.run.flow.entries[frame.state]
 
 
 def _command_done(running: Running, position: Position, event: CommandDone) -> int | None:

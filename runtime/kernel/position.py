@@ -54,9 +54,10 @@ class Frame(Struct, frozen=True, omit_defaults=True):
     """One level of the stack.
 
     `state` is a state, or the name of an arm of `anywhere` or a job (then `arm` is true). `wait` is where it
-    stands. `back` is the wait whose arm is running, which `resume` repeats. `resumed` counts how often running that
-    was done. `offered` is what a `choose` shows. `failures` are those of a group of reads whose arms have not run.
-    `key` is the command of the write that it waits for."""
+    stands; empty where it was moved to the top of `state`, until its next message. `back` is the wait whose arm is
+    running, which `resume` repeats. `resumed` counts how often running that was done. `offered` is what a `choose`
+    shows. `failures` are those of a group of reads whose arms have not run. `key` is the command of the write that it
+    waits for."""
 
     run: int
     state: str

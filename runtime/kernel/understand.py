@@ -26,15 +26,17 @@ MOST_KEPT: Final = 4_096
 def asking(loaded: LoadedProgram, position: Position | None) -> Asking:
     """What to look for in the next message. At the beginning and after the end: everything that the main flow knows."""
     if position is None or position.expects != "user":
-        return _at_beginning(loaded)
+        return _at_beginning(loaded, loaded.main.name)
     frame, user = position.frames[-1], position.user
+    if not frame.wait:  # it was moved to the top of a state
+        return _at_beginning(loaded, position.wait.partition("/")[0])
     asked = _at_wait(loaded, _flows_in_reach(position), frame.wait, user.locale, user.zone)
     return _with_offered(loaded, position, asked) if frame.offered else asked
 
 
 @lru_cache(maxsize=64)  # one a version that runs
-def _at_beginning(loaded: LoadedProgram) -> Asking:
-    flow = loaded.main
+def _at_beginning(loaded: LoadedProgram, name: str) -> Asking:
+    flow = loaded.flows[name]
     return Asking(
         flow=flow.name,
         wait="",

@@ -88,7 +88,7 @@ def pair(old: Program, new: Program, flow: Flow) -> Pair:
     before = side(old, flow.name)
     assert before is not None
     after = side(new, flow.name)
-    lines = Applied({}, ()) if after is None else applied(after.flow, flow.version)
+    lines = Applied({}, ()) if after is None else applied(flow, after.flow)
     return Pair(before, after, lines)
 
 

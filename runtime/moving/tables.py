@@ -15,8 +15,10 @@ from flowc.runtime.program import (
     Handoff,
     Instruction,
     Listen,
+    Migration,
     Program,
     Reads,
+    Variable,
     WaitArms,
     Write,
 )
@@ -122,10 +124,24 @@ def state_of(place: str) -> str:
     return place.partition(".")[0]
 
 
-def applied(new: Flow, version: str) -> Applied:
-    """The lines of `migrate` for conversations of `version`; those for its minor version come after, so they win."""
+def applied(old: Flow, new: Flow) -> Applied:
+    """What `migrate` says about conversations of `old` that go on in `new`. Where `new` is the older one, as after a
+    rollback, the lines that led away from it are turned round as far as they can be."""
+    lines = _lines(new, old.version)
+    if lines:
+        states = {name: to for each in lines for name, to in each.states.items()}
+        return Applied(states, tuple(line for each in lines for line in each.sets))
+    back = _lines(old, new.version)
+    ways = [(to, name) for each in back for name, to in each.states.items()]
+    targets = [to for to, _ in ways]
+    states = {to: name for to, name in ways if targets.count(to) == 1 and to not in new.states}
+    sets = [line for each in back for line in each.sets]
+    renamed = [(line.value.name, line.name) for line in sets if isinstance(line.value, Variable)]
+    return Applied(states, tuple(Argument(name, Variable(by)) for name, by in renamed))
+
+
+def _lines(flow: Flow, version: str) -> list[Migration]:
+    """The `migrate`s for conversations of `version`; those for its minor version come last, so they win."""
     major, minor, _ = (int(part) for part in version.split("."))
-    lines = [each for each in new.migrations if each.major == major and each.minor in (None, minor)]
-    lines.sort(key=lambda each: each.minor is not None)
-    states = {old: to for each in lines for old, to in each.states.items()}
-    return Applied(states, tuple(line for each in lines for line in each.sets))
+    lines = [each for each in flow.migrations if each.major == major and each.minor in (None, minor)]
+    return sorted(lines, key=lambda each: each.minor is not None)
