@@ -36,7 +36,12 @@ demo: $(INSTALLED)
 update: $(INSTALLED)
 	$(BIN)/pytest --snapshot-update
 
+# `make soak SEEDS=100000 JOBS=2`
+SEEDS ?= 20000
+JOBS ?= 1
+
 soak: $(INSTALLED)
+	$(BIN)/python scripts/seeds.py --seeds $(SEEDS) --jobs $(JOBS)
 	$(BIN)/pytest -m soak --timeout 3600
 
 bench: $(INSTALLED)

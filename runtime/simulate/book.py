@@ -93,6 +93,7 @@ class Kept:
     taken: set[tuple[str, EventHash, int | None]] = field(default_factory=set)
     replies: list[tuple[str, str]] = field(default_factory=list)
     caused: dict[EventHash, list[Said]] = field(default_factory=dict)
+    dropped: set[EventHash] = field(default_factory=set)
     merged: dict[EventHash, EventHash] = field(default_factory=dict)  # the message in whose turn one was taken
 
     @property
@@ -280,9 +281,12 @@ class Book:
 
     def discarded(self, address: Address, number: int) -> None:
         """Only what can never be taken may go without a turn."""
-        gone = self.kept(address).inbox.pop(number, None)
+        one = self.kept(address)
+        gone = one.inbox.pop(number, None)
         if gone is not None and gone.kind == "message":
             raise self.broken(f"{address}: an accepted message is dropped")
+        if gone is not None:
+            one.dropped.add(gone.hash)
 
     def erased(self, address: Address) -> None:
         one = self.of[address] = Kept(address, self.kept(address).current, is_erased=True)

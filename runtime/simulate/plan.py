@@ -150,6 +150,9 @@ class Faults:
         if not self.happens(plan.backends):
             return Behaviour("answers", before_s=before_s, after_s=after_s)
         [fate] = rng.choices([fate for fate, _ in plan.fates], [weight for _, weight in plan.fates])
+        key = request.operation.key
+        if fate == "rejected" and key is not None and key.keeps_refusals:
+            fate = "refuses"  # its backend has to know what it refused
         does = fate in ("answers", "refuses") or rng.random() < 0.6
         retry_after_s = rng.choice((None, 0.5, 5.0, 60.0)) if fate == "busy" else None
         return Behaviour(fate, does, before_s, after_s, retry_after_s)

@@ -321,6 +321,7 @@ class World:
             self.note(name, self.book.kept(Address(name)).replies)
 
     def refused(self, name: EventHash) -> None:
-        """A client was told that its conversation is gone, which must be true."""
-        if not any(one.is_erased for one in self.book.of.values()):
+        """A client was told that nobody knows of its event any more, which must be true: the conversation was erased,
+        or what it asked for was so already."""
+        if not any(one.is_erased or name in one.dropped for one in self.book.of.values()):
             raise self.book.broken(f"{name.hex()} is refused as if it was erased")
