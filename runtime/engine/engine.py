@@ -178,6 +178,7 @@ class Engine:
             await session.store_now(pending)
         if answer.done():
             return answer.result()
+        answer.add_done_callback(_heard_by_nobody)
         said = session.said(pending)
         return Accepted(message.conversation, None if said else self._word_for_the_wait(), said)
 
@@ -408,6 +409,12 @@ def _kind_of_session(around: Surroundings) -> type[Session]:
     from flowc.runtime.engine.traced import TracedSession
 
     return TracedSession
+
+
+def _heard_by_nobody(answer: asyncio.Future[Turn]) -> None:
+    """Whoever asked has gone with words; the stream has the rest."""
+    if not answer.cancelled():
+        answer.exception()
 
 
 def _pending_message(message: Message) -> Pending:

@@ -6,18 +6,15 @@ let through: it is answered from what was recorded.
 
 from typing import Final
 
+from flowc.runtime.engine.classes import class_of
 from flowc.runtime.engine.errors import Overloaded, TooBusy, Unavailable
 from flowc.runtime.engine.pending import Pending
 from flowc.runtime.engine.session import Session
 from flowc.runtime.engine.stored import MessageBody, OpenedBody
 from flowc.runtime.engine.surroundings import Surroundings
-from flowc.runtime.engine.turn import moment_at
 from flowc.runtime.errors import StoreUnavailable
-from flowc.runtime.kernel.beginning import opening_class
-from flowc.runtime.kernel.events import Moment, User
 from flowc.runtime.policy.admission import Decision, step_of
-from flowc.runtime.program import PriorityClass
-from flowc.runtime.store.rows import Loaded, Row, Wanted
+from flowc.runtime.store.rows import Loaded, Wanted
 
 MOST_WAITING: Final = 10_000  # conversations in line; beyond it memory decides, and nobody comes in
 FULL_S: Final = 5.0
@@ -60,7 +57,7 @@ class Gate:
                 return "admit"
             row = loaded.row
         around, admission = self._around, self._around.admission
-        priority = self._class_of(row, pending)
+        priority = class_of(around, row, pending.body)
         step = step_of(priority, user_of(session, pending), around.store.clock.now_ms() / 1000, is_new=row.is_new)
         decision = admission.decide(step, around.time.now())
         around.metrics.admissions.add(priority, decision)
@@ -82,14 +79,6 @@ class Gate:
             return (await self._around.store.load([Wanted(session.address, event=pending.hash)]))[0]
         except StoreUnavailable as error:
             raise Unavailable(str(error)) from error
-
-    def _class_of(self, row: Row, pending: Pending) -> PriorityClass:
-        """Of who runs, that of the state where it stands; of who begins, what the bot says about new ones."""
-        if not row.is_new:
-            return row.priority
-        user = pending.body.user if isinstance(pending.body, MessageBody | OpenedBody) else None
-        moment = Moment(moment_at(self._around.store.clock.now_ms()), 0)
-        return opening_class(self._around.current.loaded, moment, row.address, user or User(id=row.address))
 
     def _spread(self, seconds: float) -> float:
         return seconds * (0.5 + self._draw())

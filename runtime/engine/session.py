@@ -17,6 +17,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from flowc.runtime.engine.answers import Answers, Chain, answer_of, answer_of_known, is_complete, joined
+from flowc.runtime.engine.classes import class_of
 from flowc.runtime.engine.counts import Counts
 from flowc.runtime.engine.errors import NotFound, Unavailable, conflict, erased, full, nobody
 from flowc.runtime.engine.inbox import Inbox
@@ -190,10 +191,10 @@ class Session:
         with suppress(Exception):  # the turn will meet that too, and says so
             if self.stand is None:
                 await self._look_up()
-        priority = self._class
+        direct, row = self._direct, None if self.stand is None else self.stand.row
+        priority = self._class if row is None or direct is None else class_of(self._around, row, direct.body)
         if self._place.enter(priority):
             return self._begin_to_run()
-        direct, row = self._direct, None if self.stand is None else self.stand.row
         owner = direct.owner if direct is not None and direct.owner else "" if row is None else row.owner
         self._place.stand_in_line(
             priority, owner, self._around.store.clock.now_ms() if direct is None else direct.at_ms
@@ -591,6 +592,8 @@ class Session:
             await pending.storing
         elif pending.is_loose:
             await self._receive([pending])
+            if pending is not self._current:
+                self.look()  # it is no longer in hand
 
     async def _store_behind(self, pending: Pending) -> None:
         """Stores an event that has to wait; what came before it goes first, so that their order is that of

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from channels.serving import Desk, serving, until
-from playwright.async_api import BrowserContext, Page, async_playwright, expect
+from playwright.async_api import BrowserContext, Page, Route, async_playwright, expect
 
 from flowc.runtime.channels.tokens import Token, hashed
 from flowc.runtime.services.scripted import Gives
@@ -150,9 +150,11 @@ async def test_a_slow_answer_comes_in_its_parts(page: Page) -> None:
         await write(page, "dig")
         await says(page, GREETING, "dig", "Digging.")
         desk.clock.pass_to(desk.clock.now_ms() + 3_000)
-        await says(page, GREETING, "dig", "Digging.", "One moment, please.")
+        await expect(page.locator("#where")).to_have_text(re.compile("waiting"))
+        await expect(page.locator("#wait")).to_be_visible()
         desk.clock.pass_to(desk.clock.now_ms() + 17_000)
-        await says(page, GREETING, "dig", "Digging.", "One moment, please.", "Dug up gold.", "More?")
+        await says(page, GREETING, "dig", "Digging.", "Dug up gold.", "More?")
+        await expect(page.locator("#wait")).to_be_hidden()
 
 
 async def test_a_refused_message_is_said_and_the_next_one_is_taken(page: Page) -> None:
@@ -163,6 +165,21 @@ async def test_a_refused_message_is_said_and_the_next_one_is_taken(page: Page) -
         await expect(page.locator("#log > .error")).to_have_text(re.compile("at most 65536 are taken"))
         await write(page, "no")
         await expect(page.locator("#where")).to_have_text("1.2.0 · ended")
+        assert desk.shop.attempts == []
+
+
+async def test_a_server_with_too_much_to_do_is_asked_again_when_it_says(page: Page) -> None:
+    told = [{"status": 503, "headers": {"retry-after": "1"}, "body": "{}"}]
+
+    async def refuse(route: Route) -> None:
+        await (route.fulfill(**told.pop()) if told else route.fallback())  # type: ignore[arg-type]  # as it is above
+
+    async with visiting(page) as desk:
+        await says(page, GREETING)
+        await page.route("**/messages", refuse)
+        await write(page, "no")
+        await expect(page.locator("#where")).to_have_text("much to do, trying again…")
+        await says(page, GREETING, "no", "Bye.", "The conversation has ended. Write to begin a new one.")
         assert desk.shop.attempts == []
 
 

@@ -9,7 +9,7 @@ from functools import cache
 from math import inf
 from pathlib import Path
 from random import Random
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from flowc.compiler.compile import compile_project
 from flowc.compiler.project import open_project
@@ -135,12 +135,14 @@ class World:
         self._servers = 0
 
     @asynccontextmanager
-    async def serving(self, store: Store | None = None) -> AsyncIterator["Server"]:
+    async def serving(
+        self, store: Store | None = None, *, program: Program | None = None, environment: Environment | None = None
+    ) -> AsyncIterator["Server"]:
         """A server; at the end of the block it is gone as by a crash, but for what the store has begun."""
         self._servers += 1
         opened = Engine.open(
-            probe(),
-            Environment(),
+            program or probe(),
+            environment or Environment(),
             store=store or self.store,
             services=self.backends,
             understanding=Words(),
@@ -167,12 +169,20 @@ class Server:
     def __init__(self, world: World, engine: Engine) -> None:
         self.world = world
         self.engine = engine
+        self._tasks: list[asyncio.Task[Any]] = []
 
     async def say(self, text: str, id: str | None = None, conversation: str = "c", scope: str = "") -> Turn:
         return await within_reason(self.engine.handle(Message(conversation, text, id, scope=scope)))
 
     async def texts(self, text: str, id: str | None = None, conversation: str = "c") -> list[str]:
         return [reply.text for reply in (await self.say(text, id, conversation)).replies]
+
+    def keep(self, work: Coroutine[None, None, Any]) -> None:
+        """Begins work whose results are asked for later."""
+        self._tasks.append(asyncio.ensure_future(within_reason(work)))
+
+    async def kept(self) -> list[Any]:
+        return [await task for task in self._tasks]
 
     def saying(self, text: str, id: str | None = None, conversation: str = "c") -> asyncio.Task[Turn]:
         return asyncio.ensure_future(self.say(text, id, conversation))
