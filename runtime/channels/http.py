@@ -42,7 +42,7 @@ from flowc.runtime.engine.message import Accepted, Message, Sent, Turn
 from flowc.runtime.kernel.events import User
 from flowc.runtime.operations import OPERATIONS
 from flowc.runtime.program import Program
-from flowc.runtime.telemetry.exposition import CONTENT_TYPE, Exposition
+from flowc.runtime.telemetry.exposition import CONTENT_TYPE, exposed
 from flowc.runtime.telemetry.tracing import Tracing
 from flowc.runtime.values import Shapes
 
@@ -267,7 +267,7 @@ class Face:
             return Response(status_code=400)
 
     async def metrics(self, request: Request, caller: Caller) -> Response:
-        page = Exposition(await self._engine.counted()).page()
+        page = await exposed(await self._engine.counted())
         return Response(page, media_type=CONTENT_TYPE)
 
     async def ready(self, request: Request) -> Response:

@@ -27,7 +27,7 @@ from flowc.runtime.services.port import AttemptRequest, Clock, LoopClock
 from flowc.runtime.services.traced import TracedAdapter, noting
 from flowc.runtime.simulate.clock import SimulatedClock
 from flowc.runtime.store.sqlite import SqliteStore
-from flowc.runtime.telemetry.exposition import Exposition
+from flowc.runtime.telemetry.exposition import page
 from flowc.runtime.telemetry.log import log_to
 from flowc.runtime.telemetry.metrics import Metrics
 from flowc.runtime.telemetry.tracing import Tracing
@@ -94,7 +94,7 @@ class Ward:
         return await self.engine.send_event(conversation, "arrived", fields, id)
 
     async def page(self) -> str:
-        return Exposition(await self.engine.counted()).page().decode()
+        return page(await self.engine.counted()).decode()
 
     @property
     def spans(self) -> str:

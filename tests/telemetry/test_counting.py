@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from flowc.runtime.telemetry.counting import MOST_SERIES, OTHER, Counter, Histogram, Spread
-from flowc.runtime.telemetry.exposition import Exposition
+from flowc.runtime.telemetry.exposition import page
 from flowc.runtime.telemetry.metrics import SECONDS, Metrics
 
 
@@ -17,7 +17,7 @@ def test_a_histogram_is_read_as_it_was_counted(values: list[float]) -> None:
     metrics = Metrics()
     for value in values:
         metrics.replies.add(value, "normal")
-    families = {each.name: each for each in text_string_to_metric_families(Exposition(metrics).page().decode())}
+    families = {each.name: each for each in text_string_to_metric_families(page(metrics).decode())}
     read = {
         sample.labels["le"]: sample.value
         for sample in families["flowc_reply_latency_seconds"].samples
@@ -51,6 +51,6 @@ def test_what_somebody_else_counts_is_asked_for() -> None:
     counts = {"n": 1.0}
     metrics.commits.read_from(lambda: {(): counts["n"]})
     counts["n"] = 7.0
-    page = Exposition(metrics).page().decode()
-    assert "flowc_store_commits_total 7.0" in page
-    assert 'flowc_store_group_size_bucket{le="4.0"} 1.0' in page
+    written = page(metrics).decode()
+    assert "flowc_store_commits_total 7.0" in written
+    assert 'flowc_store_group_size_bucket{le="4.0"} 1.0' in written
