@@ -206,7 +206,7 @@ async def test_a_turn_that_outlives_reply_within_is_accepted_and_answered_by_the
 
 async def test_messages_that_wait_are_answered_in_their_order_and_too_many_are_refused(desk: Desk) -> None:
     await desk.post("open", {})
-    desk.script("dig", Gives("gold", after_s=1))
+    desk.script("dig", Gives("gold", after_s=0.5))
     first = asyncio.ensure_future(desk.post("messages", {"text": "dig"}))
     await until(lambda: bool(desk.shop.attempts))
     others = [asyncio.ensure_future(desk.post("messages", {"text": "show me"})) for _ in range(21)]
@@ -215,7 +215,7 @@ async def test_messages_that_wait_are_answered_in_their_order_and_too_many_are_r
     assert [answer.status_code for answer in refused] == [429]
     assert refused[0].headers["retry-after"] == "2"
     assert refused[0].headers["content-type"] == "application/problem+json"
-    desk.clock.pass_to(desk.clock.now_ms() + 1_000)
+    desk.clock.pass_to(desk.clock.now_ms() + 500)
     answers = await asyncio.gather(first, *others)
     assert sorted(answer.status_code for answer in answers) == [200] * 21 + [429]
     assert len({answer.json()["turn"] for answer in answers if answer.status_code == 200}) == 21
