@@ -39,6 +39,7 @@ from flowc.runtime.kernel.events import User
 from flowc.runtime.simulate.crowd import Visit
 from flowc.runtime.simulate.forecast import forecast
 from flowc.runtime.simulate.profile import Delay, Operating
+from flowc.runtime.simulate.summary import percentile
 
 FOLDER: Final = Path(__file__).parent
 SHOP: Final = FOLDER / "shop"
@@ -109,7 +110,9 @@ async def played(bot: Bot, phases: tuple[Phase, ...], seed: int, port: int, inve
         done = await ledger(inventory)
     drained_s, offset = time.monotonic() - ended, load.began_at - began_at
     sample = list(promised)[:SAMPLED] if drain else []
-    told = await asyncio.gather(*(kept_promises(port, conversation) for conversation in sample))
+    at_once = Counter(each.conversation for each in load.answers if each.ending in ("fresh", "cached"))
+    said = await asyncio.gather(*(answers_said(port, conversation) for conversation in sample))
+    told = sum(said) - sum(at_once[conversation] for conversation in sample)
     return Ran(
         bot,
         phases,
@@ -117,8 +120,9 @@ async def played(bot: Bot, phases: tuple[Phase, ...], seed: int, port: int, inve
         tuple(sorted(at - offset for _, at in done["enquiries"])),
         promised.total(),
         drained_s,
-        sum(told),
+        told,
         sum(promised[conversation] for conversation in sample),
+        late_s=percentile(load.late_s, 95),
     )
 
 
@@ -126,8 +130,8 @@ async def ledger(port: int) -> dict[str, Any]:
     return cast(dict[str, Any], await asked(port, "/ledger"))
 
 
-async def kept_promises(port: int, conversation: str) -> int:
-    """How many answers came by the conversation's stream."""
+async def answers_said(port: int, conversation: str) -> int:
+    """How many answers were said in the conversation, by its stream."""
     reader, writer = await asyncio.open_connection(HOST, port)
     writer.write(f"GET /v1/conversations/{conversation}/stream HTTP/1.1\r\nhost: {HOST}\r\n\r\n".encode())
     received = b""
@@ -191,6 +195,7 @@ def swept(bot: Bot, times: Sequence[float], seconds: float, seed: int) -> dict[f
 def show(ran: Ran) -> None:
     """On the way."""
     print("\n".join([*class_rows(ran), summary_row(ran), f"put off, done after {ran.drained_s:.0f} s"]))
+    print(f"told {ran.told} of {ran.asked_whether_told}; the load was late by {ran.late_s * 1000:.0f} ms (p95)")
     print(f"{goodput(ran, *ran.peak):.0f} true answers a second at the peak", flush=True)
 
 

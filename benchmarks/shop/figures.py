@@ -19,7 +19,8 @@ Bot = Literal["coupled", "flowc"]
 class Ran:
     """A bot against arrivals. `enquiries`: when, of the run's seconds, work that was put off was done, `drained_s` how
     long that took after the last answer. Of the `asked_whether_told` promises, so many were `told` to their users.
-    `cpu_s` of the bot."""
+    `cpu_s` of the bot; `late_s` is how late the load was, at the 95th percentile: what the machine adds to every wait
+    at least."""
 
     name: str
     phases: tuple[Phase, ...]
@@ -30,6 +31,7 @@ class Ran:
     told: int = 0
     asked_whether_told: int = 0
     cpu_s: float = 0.0
+    late_s: float = 0.0
 
     @property
     def seconds(self) -> float:

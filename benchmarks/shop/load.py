@@ -17,6 +17,7 @@ from shop.arrivals import Arrival
 from shop.processes import HOST
 
 GIVES_UP_S: Final = 60.0
+STALE_S: Final = 3.0  # servers close connections that were idle for 5 s, maybe just when we send
 OLD_S: Final = 1.0  # an article that was read longer ago comes from a cache
 READ = re.compile(r"\((\d+)\)")
 
@@ -87,8 +88,9 @@ class Load:
     def __init__(self, port: int, backend_began_at: float) -> None:
         self._port = port
         self._backend_began_at = backend_began_at
-        self._idle: deque[Connection] = deque()
+        self._idle: deque[tuple[float, Connection]] = deque()
         self.answers: list[Answer] = []
+        self.late_s: list[float] = []  # how much later than due each message was sent
         self.began_at = 0.0
 
     async def run(self, messages: Iterable[Arrival]) -> None:
@@ -99,8 +101,9 @@ class Load:
                 wait = began + message.at_s - time.perf_counter()
                 if wait > 0:
                     await asyncio.sleep(wait)
+                self.late_s.append(max(0.0, time.perf_counter() - began - message.at_s))
                 sending.create_task(self._send(message, began + message.at_s))
-        for connection in self._idle:
+        for _, connection in self._idle:
             connection.close()
 
     async def _send(self, message: Arrival, due: float) -> None:
@@ -137,15 +140,15 @@ class Load:
         )
 
     async def _asked(self, path: str, body: bytes) -> tuple[int, bytes]:
-        connection = self._idle.pop() if self._idle else None
-        if connection is None or not connection.is_open:
+        since, connection = self._idle.pop() if self._idle else (0.0, None)
+        if connection is None or not connection.is_open or time.perf_counter() - since > STALE_S:
             _, connection = await asyncio.get_running_loop().create_connection(Connection, HOST, self._port)
         try:
             answer = await connection.ask("POST", path, body)
         except BaseException:
             connection.close()
             raise
-        self._idle.append(connection)
+        self._idle.append((time.perf_counter(), connection))
         return answer
 
     def _ending(self, status: int, text: str) -> Ending:
