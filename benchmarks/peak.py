@@ -112,7 +112,10 @@ async def played(bot: Bot, phases: tuple[Phase, ...], seed: int, port: int, inve
     sample = list(promised)[:SAMPLED] if drain else []
     at_once = Counter(each.conversation for each in load.answers if each.ending in ("fresh", "cached"))
     said = await asyncio.gather(*(answers_said(port, conversation) for conversation in sample))
-    told = sum(said) - sum(at_once[conversation] for conversation in sample)
+    told = sum(
+        min(promised[conversation], count - at_once[conversation])  # an answer may be repeated when its wait goes on
+        for conversation, count in zip(sample, said, strict=True)
+    )
     return Ran(
         bot,
         phases,
