@@ -228,7 +228,7 @@ def page(seen: "Look", limit: int, now: int, terminal: Terminal) -> list[str]:
     written += block("user", [shown_text(each) for each in seen.user])
     written += block("knows", [shown_text(each) for each in seen.knows])
     written += block("silence", [f"in {ago(each.due_ms - now)}" for each in seen.silences if each.after_ms])
-    written += block("commands", [outstanding_text(each, now, terminal) for each in seen.commands])
+    written += block("commands", [line for each in seen.commands for line in outstanding_lines(each, now, terminal)])
     if seen.late_results:
         written += block("late", [f"{seen.late_results} results came after their command was done"])
     written += block("inbox", [f"{kind} for {ago(now - at_ms)}" for kind, at_ms in seen.inbox])
@@ -250,10 +250,13 @@ def shown_text(each: "Shown") -> str:
     return f"{each.name} = {each.value}"
 
 
-def outstanding_text(each: "Outstanding", now: int, terminal: Terminal) -> str:
-    when = f"in {ago(each.at_ms - now)}" if each.at_ms > now else "now"
-    what = f"{each.service}.{each.operation} {each.state}, attempt {each.attempt}, next {when}"
-    return "; ".join([what, *[tried_text(one, terminal) for one in each.tried]])
+def outstanding_lines(each: "Outstanding", now: int, terminal: Terminal) -> list[str]:
+    """A command without a result: when it is tried next, until when, and what was tried."""
+    when = f"next in {ago(each.at_ms - now)}" if each.at_ms > now else "next now"
+    until = f"for {ago(each.until_ms - now)} more" if each.until_ms > now else "its time is over"
+    doubt = terminal.style(", may have been done", YELLOW) if each.in_doubt else ""
+    first = f"{each.service}.{each.operation} {each.state}{doubt}, {when}, {until}"
+    return [first, *[f"  {tried_text(one, terminal)}" for one in each.tried]]
 
 
 def tried_text(each: "Attempt", terminal: Terminal) -> str:

@@ -23,12 +23,14 @@ __all__ = ["Look", "Outstanding", "Taken", "look"]
 
 
 class Outstanding(Struct, frozen=True):
-    """A command without a result. `at_ms` is when somebody may next try it, or the end of the lease of who does."""
+    """A command without a result. `in_doubt`: an attempt may have done it. `at_ms` is when somebody may next try it, or
+    the end of the lease of who does."""
 
     service: str
     operation: str
     state: str
     attempt: int
+    in_doubt: bool
     at_ms: int
     until_ms: int
     tried: tuple[Attempt, ...]
@@ -131,9 +133,16 @@ def _knows(masks: Masks, program: Program, position: Position) -> tuple[Shown, .
 
 
 def _outstanding(command: StoredCommand) -> Outstanding:
-    tried = tuple([attempt_of(each) for each in decode(command.body, CommandBody).tried])
+    body = decode(command.body, CommandBody)
     return Outstanding(
-        command.service, command.operation, command.state, command.attempt, command.wait_ms, command.until_ms, tried
+        command.service,
+        command.operation,
+        command.state,
+        command.attempt,
+        body.in_doubt,
+        command.wait_ms,
+        command.until_ms,
+        tuple([attempt_of(each) for each in body.tried]),
     )
 
 

@@ -133,6 +133,20 @@ async def test_attempts_that_were_not_sent_say_why(tmp_path: Path) -> None:
     assert tried[-1]["why"] == "the breaker is open"
 
 
+async def test_a_command_without_a_result_says_what_was_tried(tmp_path: Path) -> None:
+    async with ward(tmp_path) as made:
+        made.records.script("note", NotSent("no connection"))
+        await said(made, "c", "hello", "remind me")
+        commands: list[dict[str, object]] = [{"tried": []}]
+        while not commands[0]["tried"]:
+            commands = json.loads((await run(made, "conversations", "show", "c", "--json")).out)["commands"]
+        page = (await run(made, "conversations", "show", "c")).out
+    [command] = commands
+    assert (command["service"], command["operation"], command["in_doubt"]) == ("records", "note", False)
+    assert re.search(r"^  commands records\.note started, next .+, for (1h|59m \d+s) more$", page, re.MULTILINE), page
+    assert re.search(r"^             attempt 1 unavailable in \d+ ms$", page, re.MULTILINE), page
+
+
 def test_a_folder_without_a_store_is_said(tmp_path: Path) -> None:
     assert flowc("init", tmp_path / "bot").code == 0
     for arguments in (("conversations",), ("why", "c"), ("funnel",)):

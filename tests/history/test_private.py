@@ -16,16 +16,17 @@ from flowc.runtime.policy.verdict import Answered, Broken, Declared, Lost
 NAME = "Zaphod Quixotelbrox"
 BORN = date(1957, 3, 19)
 PHONE = "+49 30 98765432"
-PIN = "7391"
+PIN = "73919317"
 BADGE = "BDG-77QX"
 INSURANCE = "INS-4242-XYZ"
 USER = User("patient-zq-42", name="Zapho Quix", locale="en", declared={"insurance": INSURANCE})
 RECEIPT = "receipt-for-zq"
 
+# None so short that it is part of an id or a time by chance.
 NEEDLES = (
     *NAME.split(),
-    *("1957", "19 March", "March 19", "1957-03-19"),
-    *("98765432", "4930987", "9876"),
+    *("19 March", "March 19", "1957-03-19", "1957, 3, 19"),
+    *("98765432", "4930987"),
     *(PIN, BADGE, INSURANCE, "INS-4242", "patient-zq", "Zapho", "Quix", RECEIPT),
 )
 
