@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from command import flowc
+
 FLOWC = [sys.executable, "-m", "flowc.cli"]
 SERVICES = ("orders", "crm", "tickets")
 PATIENCE_S = 30
@@ -141,16 +143,23 @@ def insist(ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
             time.sleep(0.02)
 
 
-@contextmanager
-def order_bot(folder: Path) -> Iterator[Bot]:
-    """The order template with its backends; nobody serves it yet."""
+def made_bot(folder: Path) -> Bot:
+    """The order template; nobody serves it yet, and nobody its services."""
     project = folder / "bot"
-    subprocess.run([*FLOWC, "init", str(project), "--quiet"], check=True, stdout=subprocess.DEVNULL)
+    assert flowc("init", project, "--quiet").code == 0
     bot = Bot(project, folder / "ledger.jsonl", free_offset())
     settings = project / "flowc.toml"
     moved = re.sub(r"127\.0\.0\.1:(\d+)", lambda each: f"127.0.0.1:{int(each[1]) + bot.offset}", settings.read_text())
     settings.write_text(moved)
-    command = [sys.executable, str(project / "backends.py"), "--ledger", str(bot.ledger), "--offset", str(bot.offset)]
+    return bot
+
+
+@contextmanager
+def order_bot(folder: Path) -> Iterator[Bot]:
+    """The order template with its backends; nobody serves it yet."""
+    bot = made_bot(folder)
+    script = str(bot.project / "backends.py")
+    command = [sys.executable, script, "--ledger", str(bot.ledger), "--offset", str(bot.offset)]
     backends = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
         bot.control("orders", mode="ok")

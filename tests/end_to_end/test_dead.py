@@ -18,17 +18,17 @@ TEXT = "my number is 0170 5551234"
 
 
 @pytest.fixture
-def project(bot: Bot) -> Path:
+def project(alone: Bot) -> Path:
     """The order bot, in whose conversation `c` three events were set aside."""
-    assert flowc("chat", "--project", bot.project, "--say", "hello", "--conversation", "c").code == 0
+    assert flowc("chat", "--project", alone.project, "--say", "hello", "--conversation", "c").code == 0
     bodies: tuple[tuple[EventKind, bytes], ...] = (
         ("message", body_bytes(MessageBody(TEXT))),
         ("result", body_bytes(ResultBody(CommandKey("k1"), Succeeded("AB123456")))),
         ("event", b"\xc1"),
     )
     for kind, body in bodies:
-        anyio.run(set_aside, bot.project, Dead(kind, body, "RuntimeError at step.py:7", 3))
-    return bot.project
+        anyio.run(set_aside, alone.project, Dead(kind, body, "RuntimeError at step.py:7", 3))
+    return alone.project
 
 
 async def set_aside(project: Path, dead: Dead) -> None:
@@ -63,22 +63,22 @@ def test_they_are_listed_and_shown_without_a_text(project: Path) -> None:
     assert "cannot be read" in json.loads(dead(project, "show", "c", "1.4", "--json").out)["event"]
 
 
-def test_one_that_is_tried_again_is_a_new_event(project: Path, bot: Bot) -> None:
+def test_one_that_is_tried_again_is_a_new_event(project: Path, alone: Bot) -> None:
     assert dead(project, "retry", "c", "1.2", "--dry-run").out == "c 1.2 would be tried again\n"
     assert len(listed(project)) == 3
-    bot.serve()
-    bot.say("other", "m1", "hello")
+    alone.serve()
+    alone.say("other", "m1", "hello")
     assert dead(project, "retry", "c", "1.2").out == "c 1.2 is tried again\n"
     assert listed(project) == [("1.3", "result"), ("1.4", "event")]
-    assert [text for _, text in bot.said("c", 2)][-1].startswith("Sorry, I did not get that")
+    assert [text for _, text in alone.said("c", 2)][-1].startswith("Sorry, I did not get that")
     assert dead(project, "retry", "c", "1.2").code == 1
 
 
-def test_one_that_is_tried_again_where_no_server_runs_is_taken_by_the_next(project: Path, bot: Bot) -> None:
+def test_one_that_is_tried_again_where_no_server_runs_is_taken_by_the_next(project: Path, alone: Bot) -> None:
     assert dead(project, "retry", "c", "1.2").code == 0
-    bot.serve()
-    bot.say("other", "m1", "hello")
-    assert [text for _, text in bot.said("c", 2)][-1].startswith("Sorry, I did not get that")
+    alone.serve()
+    alone.say("other", "m1", "hello")
+    assert [text for _, text in alone.said("c", 2)][-1].startswith("Sorry, I did not get that")
 
 
 def test_what_cannot_be_tried_again_is_told(project: Path) -> None:
@@ -102,7 +102,7 @@ def test_what_is_no_turn_is_told(project: Path, turn: str) -> None:
     assert (ran.code, "is no turn" in ran.err) == (2, True)
 
 
-def test_none_were_set_aside(bot: Bot) -> None:
-    assert flowc("chat", "--project", bot.project, "--say", "hello").code == 0
-    assert dead(bot.project) == Ran(0, "", "nothing was set aside\n")
-    assert dead(bot.project, "--json") == Ran(0, "", "")
+def test_none_were_set_aside(alone: Bot) -> None:
+    assert flowc("chat", "--project", alone.project, "--say", "hello").code == 0
+    assert dead(alone.project) == Ran(0, "", "nothing was set aside\n")
+    assert dead(alone.project, "--json") == Ran(0, "", "")
