@@ -10,9 +10,11 @@ own, so at the end each reply and each effect can be accounted for:
   is not in the ledger, or a job that never was told of;
 - *doubled*: a count that jumps on, a reply that is there twice, an effect that is in the ledger twice;
 - *disorder*: replies in another order than their client got them, or than the server counted them;
+- *set aside* is no fault of the server: a message whose turn was killed three times in a row is told to its user as
+  failed, and stands in `flowc dead`;
 - *stuck*: a conversation that has not ended a while after the last kill, or left something behind.
 
-Prints the figures as one line, and is 1 where any of the four is not 0.
+Prints the figures as one line, and is 1 where anything was lost, doubled, in disorder or stuck.
 """
 
 import argparse
@@ -45,6 +47,7 @@ WORDS = ("note", "note", "note", "look", "pay", "pay", "risk", "later")
 BURSTS = (1, 1, 1, 1, 2, 4)  # messages at once
 LEAVING = 0.15  # of the conversations are left by their user, and end by silence
 
+FAULT = "something went wrong on our side"
 TOLD = re.compile(r"(Noted|Looked|Not looked|Paying|Done|Failed|Unknown|Queued) (\d+)")
 
 
@@ -54,6 +57,11 @@ class Answer:
 
     word: str
     replies: tuple[tuple[str, str], ...]
+
+    @property
+    def is_failure(self) -> bool:
+        """The message was set aside."""
+        return any(FAULT in text for _, text in self.replies)
 
 
 @dataclass
@@ -79,6 +87,7 @@ class Soak:
     talks: list[Talk] = field(default_factory=list)
     findings: list[tuple[str, str]] = field(default_factory=list)
     is_over: bool = False
+    set_aside: int = 0
 
     @property
     def store(self) -> Path:
@@ -206,6 +215,14 @@ async def insist(soak: Soak, line: Line, talk: Talk, id: str, word: str) -> Answ
     return None
 
 
+async def said(soak: Soak, line: Line, talk: Talk, id: str, word: str) -> Answer | None:
+    """The answer that is no failure of ours: after one the user says it again, as they are asked to."""
+    while (answer := await insist(soak, line, talk, id, word)) is not None and answer.is_failure:
+        talk.answers.append(answer)
+        id += "-again"
+    return answer
+
+
 async def converse(soak: Soak, number: int, until: float) -> None:
     """One conversation after the other; the last one is talked to its end."""
     lines, rng = [Line(soak.port) for _ in BURSTS], Random(number)
@@ -230,7 +247,7 @@ async def converse(soak: Soak, number: int, until: float) -> None:
 async def burst(soak: Soak, lines: Sequence[Line], talk: Talk, at: int, words: Sequence[str]) -> bool:
     """Sends messages at once, and waits for all answers. The server says in which order it took them: by its count."""
     asked = [
-        insist(soak, line, talk, f"m{at + i}", word) for i, (line, word) in enumerate(zip(lines, words, strict=True))
+        said(soak, line, talk, f"m{at + i}", word) for i, (line, word) in enumerate(zip(lines, words, strict=True))
     ]
     answers = await asyncio.gather(*asked)
     told = [answer for answer in answers if answer is not None]
@@ -250,12 +267,14 @@ def count_of(answer: Answer) -> int:
 
 @dataclass(frozen=True)
 class Stored:
-    """A conversation as the store has it: the replies in order, whether it ended, and what is left of it."""
+    """A conversation as the store has it: the replies in order, whether it ended, what is left of it, and how many
+    messages were set aside."""
 
     replies: tuple[tuple[str, str], ...]
     is_ended: bool
     left: int
     turns: int
+    dead: int = 0
 
 
 def checked(soak: Soak) -> None:
@@ -276,8 +295,11 @@ async def stored(soak: Soak) -> dict[str, Stored]:
 
     found = {}
     async with sqlite_store(soak.store) as store:
-        for event in await store.dead():
-            soak.finds("lost", f"{event.address} set aside: {event.dead.reason}")
+        dead = Counter(event.address for event in await store.dead(100_000) if event.dead.kind == "message")
+        others = [event for event in await store.dead(100_000) if event.dead.kind != "message"]
+        soak.set_aside = dead.total()
+        for event in others:
+            soak.finds("lost", f"{event.address} {event.dead.kind} set aside: {event.dead.reason}")
         for talk in soak.talks:
             address = Address(talk.name)
             [loaded] = await store.load([Wanted(address)])
@@ -291,7 +313,9 @@ async def stored(soak: Soak) -> dict[str, Stored]:
                 soak.finds("lost", f"{talk.name}: turns {[turn.turn for turn in turns]}")
             row = loaded.row
             left = len(loaded.inbox) + row.jobs + len(row.timers) + len(await store.commands(address))
-            found[talk.name] = Stored(tuple(replies), row.ended and row.incarnation == 1, left, len(turns))
+            found[talk.name] = Stored(
+                tuple(replies), row.ended and row.incarnation == 1, left, len(turns), dead[address]
+            )
     return found
 
 
@@ -310,18 +334,21 @@ def account(soak: Soak, talk: Talk, kept: Stored, entries: Counter[int]) -> None
                 soak.finds("lost", f"{talk.name}: {reply} was told and is not stored")
         known = [place for place in places if place is not None]
         # A repetition is answered with all that its message caused, so only its first reply has its place among others.
-        if known != sorted(known) or (known and known[0] <= began):
+        if known != sorted(known) or (known and known[0] <= began and not answer.is_failure):
             soak.finds("disorder", f"{talk.name}: {answer.replies} came after a later one")
-        began = max([began, *known[:1]])
-    account_counts(soak, talk)
+        began = began if answer.is_failure else max([began, *known[:1]])
+    account_counts(soak, talk, kept.dead)
     account_effects(soak, talk, kept, entries)
 
 
-def account_counts(soak: Soak, talk: Talk) -> None:
-    """Each message adds one, and the first reply to it says so."""
+def account_counts(soak: Soak, talk: Talk, dead: int) -> None:
+    """Each message adds one, and the first reply to it says so. One that was set aside adds none."""
     count = 0
+    failed = sum(answer.is_failure for answer in talk.answers)
+    if failed != dead:
+        soak.finds("lost", f"{talk.name}: {dead} messages were set aside, {failed} users were told")
     for answer in talk.answers:
-        if answer.word in ("bye", "leave"):
+        if answer.word in ("bye", "leave") or answer.is_failure:
             continue
         count += 1
         texts = [text for _, text in answer.replies if text != "Ready."]
@@ -418,7 +445,8 @@ def report(soak: Soak, turns: int, minutes: float) -> str:
     return (
         f"{minutes:g} minutes: {turns:,} turns in {len(soak.talks):,} conversations, {soak.kills} kills, "
         f"{soak.stops} stops, {soak.sent:,} messages sent {soak.sent + soak.repeated:,} times, "
-        f"{told['Unknown']} writes in doubt, {len(complaints)} lines in the log: {found}"
+        f"{told['Unknown']} writes in doubt, {soak.set_aside} messages set aside, "
+        f"{len(complaints)} lines in the log: {found}"
     )
 
 

@@ -72,6 +72,20 @@ def test_the_accounting_finds(case: str, tmp_path: Path) -> None:
     assert kind in made(tmp_path)
 
 
+FAILED = Answer("pay", (("1.2.0", "Sorry, something went wrong on our side. Please try again."),))
+
+
+def test_a_message_that_was_set_aside_is_none_that_was_lost(tmp_path: Path) -> None:
+    """Where its user was told, and it stands with the others that were."""
+    again = Answer("note", (("1.3.0", "Noted 2."),))
+    talk = Talk("c", [FIRST, FAILED, again, BYE])
+    replies = (*FIRST.replies, *FAILED.replies, *again.replies, *BYE.replies)
+    for dead, expected in ((1, set()), (0, {"lost"})):
+        soak = Soak(tmp_path, Random(1), 1)
+        account(soak, talk, Stored(replies, True, 0, 4, dead), Counter())
+        assert {kind for kind, _ in soak.findings} == expected
+
+
 @pytest.mark.soak
 @pytest.mark.timeout(600)
 def test_a_server_that_is_killed_every_three_seconds_loses_and_doubles_nothing(tmp_path: Path) -> None:
