@@ -25,6 +25,7 @@ from flowc.cli import (
     graph,
     init,
     serve,
+    service,
     simulate,
     test,
     why,
@@ -50,6 +51,7 @@ app.command("graph")(graph.graph)
 app.command("build")(build.build)
 app.command("doctor")(doctor.doctor)
 app.command("erase")(erase.erase)
+app.add_typer(service.app, name="service")
 app.add_typer(dead.app, name="dead")
 app.add_typer(db.app, name="db")
 app.add_typer(conversations.app, name="conversations")

@@ -8,7 +8,7 @@ twice it is done once.
 from collections.abc import Mapping
 from typing import Final, Protocol, assert_never
 
-from msgspec import Struct
+from msgspec import Struct, to_builtins
 
 from flowc.runtime.engine.errors import NotFound, full
 from flowc.runtime.engine.quarantine import NOBODY, description, found, retried, summary
@@ -53,6 +53,10 @@ class ResumeService(Struct, frozen=True, forbid_unknown_fields=True):
     rate: int | None = None
 
 
+class ListPauses(Struct, frozen=True, forbid_unknown_fields=True):
+    """The services that are paused, or let out slowly."""
+
+
 class ListDead(Struct, frozen=True, forbid_unknown_fields=True):
     """The events that were set aside, at most `limit`."""
 
@@ -85,13 +89,16 @@ class SkipDead(Struct, frozen=True, forbid_unknown_fields=True):
     dry: bool = False
 
 
-Operation = Erase | EndConversation | PauseService | ResumeService | ListDead | ShowDead | RetryDead | SkipDead
+Operation = (
+    Erase | EndConversation | PauseService | ResumeService | ListPauses | ListDead | ShowDead | RetryDead | SkipDead
+)
 
 OPERATIONS: Final[Mapping[str, type[Operation]]] = {
     "erase": Erase,
     "end-conversation": EndConversation,
     "pause-service": PauseService,
     "resume-service": ResumeService,
+    "list-pauses": ListPauses,
     "list-dead": ListDead,
     "show-dead": ShowDead,
     "retry-dead": RetryDead,
@@ -128,6 +135,8 @@ async def perform(operation: Operation, store: Store, running: Running | None) -
             told: Told = {"service": service, "paused": True}
         case ResumeService(service=service, by=by, rate=rate):
             told = {"service": service, "paused": False, "rate": rate, "was_paused": await _resume(operation, store)}
+        case ListPauses():
+            return {"pauses": [to_builtins(pause) for pause in await store.pauses()]}
         case ListDead() | ShowDead() | RetryDead() | SkipDead():
             return await quarantine(operation, store, running)
         case _:

@@ -24,6 +24,7 @@ COMMANDS = [
     "build",
     "doctor",
     "erase",
+    "service",
     "dead",
     "db",
     "simulate",
