@@ -20,6 +20,7 @@ from flowc.cli import (
     doctor,
     erase,
     explain,
+    explore,
     fmt,
     funnel,
     graph,
@@ -46,6 +47,7 @@ app.command("test")(test.run_tests)
 app.command("chat")(chat.chat)
 app.command("serve")(serve.serve)
 app.command("simulate")(simulate.simulate)
+app.command("explore")(explore.explore)
 app.command("explain")(explain.explain)
 app.command("graph")(graph.graph)
 app.command("build")(build.build)

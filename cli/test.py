@@ -17,7 +17,7 @@ from flowc.cli.terminal import BOLD, DIM, FINDINGS, FINE, GREEN, RED, Stop, Term
 
 if TYPE_CHECKING:
     from flowc.compiler.chats import Script
-    from flowc.compiler.coverage import Coverage
+    from flowc.compiler.coverage import Coverage, Goal
     from flowc.compiler.play import Played, Understand
     from flowc.compiler.project import Project
     from flowc.dsl.diagnostic import Diagnostic
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from flowc.runtime.kernel.events import Understood
     from flowc.runtime.program import Program
 
-__all__ = ["run_tests"]
+__all__ = ["chats_reach", "classifier", "run_scripts", "run_tests"]
 
 WORDS = {
     "state": "states",
@@ -139,6 +139,19 @@ def write_results(file: Path, results: Sequence[Result]) -> None:
         file.write_text(junit("flowc test", results), encoding="utf-8")
     except OSError as error:
         raise Stop(f"`{file}` cannot be written: {error.strerror}") from error
+
+
+def chats_reach(project: "Project", program: "Program") -> set["Goal"]:
+    """What the chats of the project reach that hold so far."""
+    from flowc.compiler.coverage import reached_by
+
+    root = project.root or Path.cwd()
+    files = [path for path in sorted(root.rglob("*.chat")) if not is_skipped(path.relative_to(root))]
+    reached: set[Goal] = set()
+    for path in files:
+        for played in run_scripts(program, read_chats(path, program)[1], classifier(program)):
+            reached |= reached_by(played.transitions, played.outcomes)
+    return reached
 
 
 def read_chats(path: Path, program: "Program") -> tuple["SourceFile", tuple["Script", ...], tuple["Diagnostic", ...]]:

@@ -86,6 +86,15 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class Made:
+    """A call that was made, and what it came to."""
+
+    service: str
+    operation: str
+    result: CallResult
+
+
+@dataclass(frozen=True, slots=True)
 class Played:
     """How a script went, with everything it passed."""
 
@@ -111,11 +120,12 @@ def play(program: Program, loaded: LoadedProgram, script: Script, understand: Un
 
 
 class Unmet(Exception):  # noqa: N818  # a finding about a flow, not a fault
-    """A step did not hold."""
+    """A step did not hold. `loops`: because the flow goes on for ever."""
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, *, loops: bool = False) -> None:
         super().__init__(message)
         self.message = message
+        self.loops = loops
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +158,9 @@ class Playing:
     caches: dict[str, AnswerCache] = field(default_factory=dict)
     transitions: list[Transition] = field(default_factory=list)
     outcomes: set[Outcome] = field(default_factory=set)
+    made: list[Made] = field(default_factory=list)
+    asked_at: datetime | None = None  # of a message without an answer so far
+    answered_after: timedelta | None = None
 
     # ---------------------------------------------------------------------------------------------------------- steps
 
@@ -180,6 +193,7 @@ class Playing:
         match step:
             case SayStep(text, meaning):
                 understood = meaning or self.understand(text, asking(self.loaded, self.position), self.now)
+                self.asked_at, self.answered_after = self.now, None
                 self.feed(MessageReceived(self.moment(), CONVERSATION, self.user, text, understood))
             case PassStep(ms, at):
                 self.pass_time(at or self.now + timedelta(milliseconds=ms))
@@ -266,7 +280,7 @@ class Playing:
         while following:
             self.turns += 1
             if self.turns > MOST_TURNS:
-                raise Unmet(f"it goes round and round {self.whereabouts()}")
+                raise Unmet(f"it goes round and round {self.whereabouts()}", loops=True)
             step = advance(self.loaded, self.position, following.pop(0))
             if step.fault is not None:
                 raise Unmet(f"the flow failed: {step.fault}")
@@ -279,7 +293,8 @@ class Playing:
         self.replies += step.replies
         self.transitions += step.transitions
         if step.reads:
-            return [ReadsDone(self.moment(), tuple(self.called(read) for read in step.reads))]
+            return [self.read(step.reads)]
+        self.answer()
         self.timers = {timer.after_ms: timer.due for timer in step.timers}
         self.writes += step.commands
         following: list[Event] = []
@@ -289,6 +304,22 @@ class Playing:
             else:
                 following.append(CommandDone(self.moment(), command.key, self.called(command)))
         return [*following, Continued(self.moment())] if step.continues else following
+
+    def answer(self) -> None:
+        """The turn is stored, so what was said leaves."""
+        if self.asked_at is not None and self.replies:
+            self.answered_after, self.asked_at = self.now - self.asked_at, None
+
+    def read(self, reads: tuple[ReadRequest, ...]) -> ReadsDone:
+        """Reads that run at the same time: it takes as long as the slowest."""
+        begin = last = self.now
+        results = []
+        for read in reads:
+            self.now = begin
+            results.append(self.called(read))
+            last = max(last, self.now)
+        self.now = last
+        return ReadsDone(self.moment(), tuple(results))
 
     def called(self, call: ReadRequest | Command) -> CallResult:
         """What a call in the turn comes to. A read whose service fails is answered from its cache."""
@@ -313,7 +344,8 @@ class Playing:
         self.jobs.append(Due(self.now + timedelta(milliseconds=wait_ms + delay_ms), command.key, outcome, result))
 
     def has_more(self, command: Command) -> bool:
-        return bool(self.stubs.get((command.service, command.operation)))
+        """Whether its stub has another outcome; the last one stays, so it is what the job comes to."""
+        return len(self.stubs.get((command.service, command.operation), ())) > 1
 
     def flow_on_top(self) -> str:
         """The flow whose call runs."""
@@ -326,8 +358,11 @@ class Playing:
         """The next outcome of a stub, whose last one stays; without a stub a value made from the type."""
         queue = self.stubs.get((service, operation))
         if queue:
-            return queue.pop(0) if len(queue) > 1 else queue[0]
-        return Succeeded(self.made_up(self.program.services[service].operations[operation])), 0
+            outcome = queue.pop(0) if len(queue) > 1 else queue[0]
+        else:
+            outcome = Succeeded(self.made_up(self.program.services[service].operations[operation])), 0
+        self.made.append(Made(service, operation, outcome[0]))
+        return outcome
 
     def made_up(self, operation: Operation) -> Value:
         shapes = Shapes(self.program.records, self.program.zone, self.program.currency)
@@ -369,7 +404,7 @@ class Playing:
             before = dict(self.timers)
             self.feed(SilenceFired(self.moment(), self.position.generation, due[0][1]))
             if self.timers == before:
-                raise Unmet(f"the silence of {due[0][1]} ms is armed again at once")
+                raise Unmet(f"the silence of {due[0][1]} ms is armed again at once", loops=True)
 
 
 def kind_of(result: CallResult) -> str:

@@ -14,7 +14,7 @@ from flowc.compiler.called import bottom_up, callers, is_root
 from flowc.compiler.graph import FlowGraph, Place
 from flowc.compiler.model import Model
 from flowc.compiler.rules.places import head, listed, seconds
-from flowc.compiler.rules.turn import NOTHING, Key, Source, message_sources, onward, outcome_arms
+from flowc.compiler.rules.turn import LEFT, NOTHING, Key, Source, left_failures, message_sources, onward, outcome_arms
 from flowc.dsl.diagnostic import Code, Diagnostic, Label, Severity
 from flowc.dsl.nodes import Ask, Call, Choose, Do, Handoff, Listen, Reject, Say
 from flowc.dsl.source import Span
@@ -111,6 +111,8 @@ def _to_first_words(model: Model, graphs: Graphs) -> Iterator[tuple[str, "Path"]
         begins += list(_behind_flows(graph, model, paths, summaries))
         for source, found in begins:
             for end, chain in found.items():
+                if root and end in LEFT:
+                    continue  # nobody takes it, which is FLW601
                 if end == REPLY or root:
                     yield name, Path(chain, source, graph)
                 else:
@@ -130,6 +132,9 @@ def _behind_flows(
             before = called.after_message.get(outcome)
             if before is not None:
                 yield Source(None, None, do), _joined(before, paths.longest((to, NOTHING)))
+        left = left_failures(do, graph, model, {name: each.after_message for name, each in summaries.items()})
+        for name in left:
+            yield Source(None, None, do), {name: called.after_message[name]}
 
 
 def _limits(model: Model, graphs: Graphs) -> dict[str, Limit]:
@@ -153,6 +158,7 @@ class _Paths:
         self._graph = graph
         self._model = model
         self._summaries = summaries
+        self._passed = {name: each.from_start for name, each in summaries.items()}
         self._found: dict[Key, Longest] = {}
         self._onward: dict[Key, list[Key]] = {}
         self._followers = {call for group in graph.groups.values() for call in group[1:]}
@@ -184,6 +190,8 @@ class _Paths:
                 found[REPLY] = NONE
             case Do():
                 return self._through_flow(node, key)
+            case Call():
+                found.update(dict.fromkeys(left_failures(node, self._graph, self._model, {}), NONE))
             case _:
                 pass
         for following in steps:
@@ -202,6 +210,8 @@ class _Paths:
                 after = self._found.get((to, key[1]), {})
                 for end, chain in _joined(called.from_start[outcome], after).items():
                     _keep(found, end, chain)
+        for name in left_failures(do, self._graph, self._model, self._passed):
+            _keep(found, name, called.from_start[name])
         return found
 
     def _steps(self, key: Key) -> list[Key]:

@@ -13,7 +13,7 @@ from flowc.compiler.called import bottom_up, callers, is_root
 from flowc.compiler.graph import Edge, FlowGraph, Node, Place, reach
 from flowc.compiler.model import Model
 from flowc.compiler.rules.places import head, named, way
-from flowc.compiler.rules.turn import NOTHING, Key, Source, message_sources, outcome_arms, turn_steps
+from flowc.compiler.rules.turn import NOTHING, Key, Source, left_failures, message_sources, outcome_arms, turn_steps
 from flowc.dsl.diagnostic import Code, Diagnostic, Label, Severity
 from flowc.dsl.nodes import Ask, Choose, Do, End, Handoff, Listen, Name, Reject, Resume, Say, StateDeclaration
 from flowc.dsl.source import Span
@@ -60,8 +60,8 @@ def silent_turn(model: Model, graphs: Graphs) -> Iterator[Diagnostic]:
         walk = _walk(list(_begins(graph, model, summaries)), graph, model, summaries)
         summaries[name] = Silence(
             next((node for node, _ in from_start.steps if isinstance(node, Listen)), None),
-            _ends(from_start),
-            _ends(walk),
+            _ends(from_start, graph, model, summaries),
+            _ends(walk, graph, model, summaries),
         )
         yield from _silent_waits(walk, graph, summaries, model)
         if is_root(name, model, calls):
@@ -100,8 +100,12 @@ def _speaks(node: Node, graph: FlowGraph) -> bool:
     return type(node) in WORDS or (isinstance(node, Resume) and graph.owners.get(node) in graph.repeating)
 
 
-def _ends(walk: Walk) -> Outcomes:
-    return frozenset(node.outcome for node, _ in walk.steps if isinstance(node, Place) and node.kind == "end")
+def _ends(walk: Walk, graph: FlowGraph, model: Model, summaries: Mapping[str, Silence]) -> Outcomes:
+    ends: set[str | None] = {node.outcome for node, _ in walk.steps if isinstance(node, Place) and node.kind == "end"}
+    passed = {name: each.ends_at_once for name, each in summaries.items()}
+    for node, _ in walk.steps:
+        ends.update(left_failures(node, graph, model, passed))
+    return frozenset(ends)
 
 
 def _silent_waits(walk: Walk, graph: FlowGraph, summaries: Mapping[str, Silence], model: Model) -> Iterator[Diagnostic]:

@@ -4,17 +4,32 @@ A place of the walk is a node with the slots that were cleared on the way there:
 waits. Any other `ask` or `choose` is gone through as if it were not there.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Final, NamedTuple
 
-from flowc.compiler.graph import SAME_TURN, FlowGraph, Node, Place, Wait, is_else, names
+from flowc.compiler.graph import SAME_TURN, FlowGraph, Node, Place, Wait, is_else, left_open, names
 from flowc.compiler.model import Model
 from flowc.compiler.walk import names_set
-from flowc.dsl.nodes import Arm, Ask, ChangePattern, Clear, Do, Reject, Statement
+from flowc.dsl.nodes import Arm, Ask, Call, ChangePattern, Clear, Do, Reject, Statement
 
-__all__ = ["NOTHING", "Key", "Source", "message_sources", "onward", "outcome_arms", "passing", "turn_steps"]
+__all__ = [
+    "LEFT",
+    "NOTHING",
+    "Key",
+    "Source",
+    "left_failures",
+    "message_sources",
+    "onward",
+    "outcome_arms",
+    "passing",
+    "turn_steps",
+]
 
 Cleared = frozenset[str]
+FAILED: Final = "on failure"
+UNKNOWN: Final = "on unknown"
+LEFT: Final = (FAILED, UNKNOWN)
+"""What a flow leaves to its caller when a call fails and nothing in it takes that: no outcome has such a name."""
 NOTHING: Final[Cleared] = frozenset()
 
 
@@ -82,13 +97,34 @@ def _cleared_after(node: Node, cleared: Cleared) -> Cleared:
 
 
 def outcome_arms(do: Do, graph: FlowGraph, model: Model) -> Iterator[tuple[str | None, Node]]:
-    """Where each outcome of the flow that `do` runs goes on: None is a plain end."""
+    """Where each outcome of the flow that `do` runs goes on: None is a plain end. What it leaves of failures goes to
+    `anywhere`."""
     for edge in graph.out(do):
         if edge.kind == "return":
             yield None, edge.to
         elif edge.kind == "outcome" and isinstance(edge.to, Arm):
             for pattern in names(edge.to, model, "outcome"):
                 yield pattern.name.text, edge.to
+    for name, handler in zip(LEFT, (graph.handlers.failure, graph.handlers.unknown), strict=True):
+        if handler is not None:
+            yield name, handler
+
+
+def left_failures(
+    node: Node, graph: FlowGraph, model: Model, passed: Mapping[str, Collection[str | None]]
+) -> list[str]:
+    """What of `LEFT` a call, or the flow of a `do`, leaves to the callers of this flow. `passed` are the outcomes
+    of called flows."""
+    handled = (graph.handlers.failure is not None, graph.handlers.unknown is not None)
+    match node:
+        case Call():
+            open_ = left_open(node, model)
+        case Do():
+            outcomes = passed.get(model.called.get(node, ""), ())
+            open_ = FAILED in outcomes, UNKNOWN in outcomes
+        case _:
+            return []
+    return [name for name, is_open, is_handled in zip(LEFT, open_, handled, strict=True) if is_open and not is_handled]
 
 
 def passing(order: tuple[str, ...], graphs: Mapping[str, FlowGraph], model: Model) -> dict[str, frozenset[str | None]]:
