@@ -130,21 +130,22 @@ class _Search:
                 continue
             if changes < MOST_CHANGES:
                 for at in range(len(plan), len(trail.made)):
-                    others = self._outcomes(trail.made[at], playing.now)[1:]
+                    call = trail.made[at]
+                    others = self._outcomes(call.service, call.operation, playing.now)[1:]
                     plans += [((*trail.made[:at], other), changes + 1) for other in others]
             key = _key(playing)
             if key not in self._seen:
                 self._seen.add(key)
                 yield Stand(playing, trail, stand.depth + 1)
 
-    def _outcomes(self, made: Made, now: datetime) -> Outcomes:
-        """Everything that the call of `made` can come to, the plainest first."""
-        name = made.service, made.operation
-        if name not in self._answers:
-            operation = self._program.services[made.service].operations[made.operation]
+    def _outcomes(self, service: str, name: str, now: datetime) -> Outcomes:
+        """Everything that a call can come to, the plainest first."""
+        key = service, name
+        if key not in self._answers:
+            operation = self._program.services[service].operations[name]
             results = answers_of(operation, self._shapes, now.date())
-            self._answers[name] = tuple(Made(*name, result) for result in results)
-        return self._answers[name]
+            self._answers[key] = tuple(Made(service, name, result) for result in results)
+        return self._answers[key]
 
     def _played(self, stand: Stand, happened: Input | None, plan: Outcomes) -> tuple[Playing | None, Trail]:
         """The conversation after the input, with the first calls as planned and the others as plain as may be."""
@@ -174,7 +175,7 @@ class _Search:
         for service in self._program.services.values():
             for operation in service.operations.values():
                 name = service.name, operation.name
-                plain = self._outcomes(Made(*name, None), playing.now)[:1]  # type: ignore[arg-type]  # only its name is read
+                plain = self._outcomes(*name, playing.now)[:1]
                 chosen = [each for each in plan if (each.service, each.operation) == name]
                 stubs[name] = [(each.result, operation.policy.within_ms) for each in (*chosen, *plain)]
         return replace(
