@@ -64,6 +64,8 @@ CONVERSATION: Final = "chat"
 FIRST_WAIT_MS: Final = 1_000  # before a job is tried again; it doubles
 MOST_TURNS: Final = 10_000  # of one chat: more is a loop of the flow
 
+StubOutcome = tuple[CallResult, int]  # and after how many ms
+
 Understand = Callable[[str, Asking, datetime], Understood]
 """A message, what its conversation waits for, and the time, to what it means."""
 
@@ -335,17 +337,19 @@ class Playing:
     def queue(self, command: Command) -> None:
         """The result of a job, after the attempts that its stub lets it make."""
         wait_ms, again_ms = 0, FIRST_WAIT_MS
-        result, delay_ms = self.next_stub(command.service, command.operation)
-        while isinstance(result, CallFailure) and result.kind in REPEATED and self.has_more(command):
-            wait_ms, again_ms = wait_ms + delay_ms + again_ms, min(again_ms * 2, 300_000)
-            result, delay_ms = self.next_stub(command.service, command.operation)
+        outcome = self.next_stub(command.service, command.operation)
+        while is_repeated(outcome) and self.has_more(command, outcome):
+            wait_ms, again_ms = wait_ms + outcome[1] + again_ms, min(again_ms * 2, 300_000)
+            outcome = self.next_stub(command.service, command.operation)
+        result, delay_ms = outcome
         kind = "ok" if isinstance(result, Succeeded) else "unknown" if result.kind == "unknown" else "failed"
-        outcome = Outcome(self.flow_on_top(), command.place, kind)
-        self.jobs.append(Due(self.now + timedelta(milliseconds=wait_ms + delay_ms), command.key, outcome, result))
+        passed = Outcome(self.flow_on_top(), command.place, kind)
+        self.jobs.append(Due(self.now + timedelta(milliseconds=wait_ms + delay_ms), command.key, passed, result))
 
-    def has_more(self, command: Command) -> bool:
-        """Whether its stub has another outcome; the last one stays, so it is what the job comes to."""
-        return len(self.stubs.get((command.service, command.operation), ())) > 1
+    def has_more(self, command: Command, last: StubOutcome) -> bool:
+        """Whether its stub has an outcome after `last`; the last of all stays, so it is what the job comes to."""
+        queue = self.stubs.get((command.service, command.operation), [])
+        return queue != [] and queue[0] is not last
 
     def flow_on_top(self) -> str:
         """The flow whose call runs."""
@@ -405,6 +409,11 @@ class Playing:
             self.feed(SilenceFired(self.moment(), self.position.generation, due[0][1]))
             if self.timers == before:
                 raise Unmet(f"the silence of {due[0][1]} ms is armed again at once", loops=True)
+
+
+def is_repeated(outcome: StubOutcome) -> bool:
+    """Whether a job is tried again after it."""
+    return isinstance(outcome[0], CallFailure) and outcome[0].kind in REPEATED
 
 
 def kind_of(result: CallResult) -> str:
