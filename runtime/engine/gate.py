@@ -30,14 +30,14 @@ class Gate:
     @property
     def is_open(self) -> bool:
         around = self._around
-        return around.admission.is_calm and around.limits is None and len(around.line) < MOST_WAITING
+        return around.admission.is_calm and around.limits is None and around.line.waiting < MOST_WAITING
 
     async def pass_in(self, session: Session, pending: Pending) -> Decision:
         """`admit`, or `store`: to be stored and answered with words. Raises TooBusy, Overloaded, Unavailable."""
         if session.knows(pending):
             return "admit"
         refusal: TooBusy | Overloaded | None = self._over_limit(session, pending)
-        if refusal is None and len(self._around.line) >= MOST_WAITING:
+        if refusal is None and self._around.line.waiting >= MOST_WAITING:
             refusal = Overloaded("too much waits here already", self._spread(FULL_S))
         if refusal is not None:
             if (await self._loaded(session, pending)).repetition is None:
@@ -91,7 +91,11 @@ class Gate:
         self._refused += 1
         now = self._around.time.now()
         if isinstance(refusal, Overloaded) and now - self._told_at >= TOLD_EVERY_S:
-            facts = {"refused": self._refused, "waiting": len(self._around.line), "mark": self._around.admission.mark}
+            facts = {
+                "refused": self._refused,
+                "waiting": self._around.line.waiting,
+                "mark": self._around.admission.mark,
+            }
             self._around.log("warning", "overloaded", facts)
             self._refused, self._told_at = 0, now
 

@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 class Place:
     """`begin` is called when a place that it stood in line for is there."""
 
-    __slots__ = ("_around", "_asked_s", "_begin", "_number", "has_waited", "is_wanted", "priority")
+    __slots__ = ("_around", "_asked_s", "_begin", "_line", "_number", "has_waited", "is_wanted", "priority")
 
     def __init__(self, around: "Surroundings", begin: Callable[[], None]) -> None:
         self._around = around
+        self._line = around.line
         self._begin = begin
         self.priority: PriorityClass = "normal"
         self._number = 0
@@ -31,7 +32,7 @@ class Place:
 
     def enter(self, priority: PriorityClass) -> bool:
         """Takes a place, where one is free."""
-        if not self._around.line.enter(priority):
+        if not self._line.places.enter(priority):
             return False
         self.priority, self.is_wanted, self.has_waited = priority, False, False
         return True
@@ -40,7 +41,7 @@ class Place:
         self.is_wanted, self._asked_s = True, self._around.time.now()
 
     def stand_in_line(self, priority: PriorityClass, tenant: str, ready_ms: int) -> None:
-        self._number = self._around.line.wait(self, priority, tenant, ready_ms)
+        self._number = self._line.wait(self, priority, tenant, ready_ms)
 
     def given(self, priority: PriorityClass) -> None:
         now = self._around.time.now()
@@ -51,12 +52,14 @@ class Place:
     def lend(self, priority: PriorityClass, ready_ms: int) -> None:
         """A message of that class waits behind what stands in line."""
         if self._number:
-            self._around.line.lend(self._number, self, priority, ready_ms)
-            serve(self._around.line)
+            self._line.lend(self._number, self, priority, ready_ms)
+            serve(self._line)
 
     def leave(self) -> None:
-        self._around.line.leave(self.priority)
-        serve(self._around.line)
+        line = self._line
+        line.places.leave(self.priority)
+        if line.waiting:
+            serve(line)
 
     def rest(self) -> None:
         """It waits for a backend."""
@@ -64,7 +67,7 @@ class Place:
 
     def go_on(self) -> None:
         """The backend answered: what has begun comes before what has not."""
-        self._around.line.places.take(high=is_high(self.priority))
+        self._line.places.take(high=is_high(self.priority))
 
 
 def serve(line: Line[Place]) -> None:

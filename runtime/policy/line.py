@@ -1,7 +1,7 @@
 """The line in front of the places to run: conversations that have something to do, while as many turns run as may.
 
-Who comes while there is a place runs at once, for two comparisons. Otherwise it waits in its lane, and is given the
-first place that its class may have. Knows no tasks: whoever gives a place back is told who goes next.
+Who comes while there is a place takes it: whoever waits may not have that one. Otherwise it waits in its lane, and is
+given the first place that its class may have. Knows no tasks: whoever gives a place back is told who goes next.
 """
 
 from dataclasses import dataclass, field
@@ -35,14 +35,7 @@ class Line(Generic[Item]):
     _standing: dict[int, tuple[PriorityClass, str]] = field(default_factory=dict)
     _depths: list[int] = field(default_factory=lambda: [0, 0, 0])
     _last: int = 0
-
-    def enter(self, priority: PriorityClass) -> bool:
-        """Takes a place, where there is one for that class: whoever waits may not have it."""
-        high = is_high(priority)
-        if not self.places.has(high=high):
-            return False
-        self.places.take(high=high)
-        return True
+    waiting: int = 0
 
     def wait(self, item: Item, priority: PriorityClass, tenant: str, ready_ms: int) -> int:
         """Stands in line; the number by which it may be raised."""
@@ -57,12 +50,9 @@ class Line(Generic[Item]):
             self._depths[LANES[priority_now]] -= 1
             self._stand(number, Waiting(rank_of(priority, ready_ms), number, priority, item), tenant)
 
-    def leave(self, priority: PriorityClass) -> None:
-        self.places.give_back(high=is_high(priority))
-
     def next(self) -> tuple[Item, PriorityClass] | None:
         """Who goes now, with the place taken; None where nobody waits, or none of them may have a place."""
-        if not self._standing:
+        if not self.waiting:
             return None
         may_all = self.places.has(high=False)
         may_high = self.places.has(high=True)
@@ -74,6 +64,7 @@ class Line(Generic[Item]):
         tenant = self.lanes.tenant(lane, queues)
         first = heappop(queues[tenant])
         del self._standing[first.number]
+        self.waiting -= 1
         self._depths[lane] -= 1
         self._clear(queues, tenant)
         self.lanes.serve(Queue(first.priority, tenant))
@@ -85,12 +76,10 @@ class Line(Generic[Item]):
         high, normal, low = self._depths
         return high, normal, low
 
-    def __len__(self) -> int:
-        return len(self._standing)
-
     def _stand(self, number: int, waiting: Waiting[Item], tenant: str) -> None:
         lane = LANES[waiting.priority]
         before = self._standing.get(number)
+        self.waiting += before is None
         self._standing[number] = (waiting.priority, tenant)
         if before is not None:
             self._clear(self._queues[LANES[before[0]]], tenant)

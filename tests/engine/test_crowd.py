@@ -54,7 +54,7 @@ def full(server: Server) -> Iterator[Line[Place]]:
         line.places.take(high=number >= others)
     yield line
     for number in range(line.places.total):
-        line.leave("urgent" if number >= others else "normal")
+        line.places.leave("urgent" if number >= others else "normal")
     serve(line)
 
 

@@ -18,27 +18,27 @@ SERVICE_MS = 10
 
 def test_who_comes_while_there_is_a_place_runs_at_once_and_a_fifth_is_kept() -> None:
     line: Line[str] = Line(Places(5))
-    assert [line.enter(each) for each in ("bulk", "normal", "low", "normal", "normal")] == [True] * 4 + [False]  # type: ignore[arg-type]
-    assert (line.enter("high"), line.enter("urgent")) == (True, False)
+    assert [line.places.enter(each) for each in ("bulk", "normal", "low", "normal", "normal")] == [True] * 4 + [False]  # type: ignore[arg-type]
+    assert (line.places.enter("high"), line.places.enter("urgent")) == (True, False)
 
 
 def test_who_gives_a_place_back_hands_it_to_the_next() -> None:
     line: Line[str] = Line(Places(1))
-    assert line.enter("normal")
+    assert line.places.enter("normal")
     line.wait("normal", "normal", "", 0)
     line.wait("urgent", "urgent", "", 5)
     assert line.next() is None
-    line.leave("normal")
+    line.places.leave("normal")
     assert line.next() == ("urgent", "urgent")
     assert line.next() is None
-    line.leave("urgent")
+    line.places.leave("urgent")
     assert line.next() == ("normal", "normal")
     assert line.depths() == (0, 0, 0)
 
 
 def test_the_places_that_are_kept_are_not_handed_to_others() -> None:
     line: Line[str] = Line(Places(5))
-    assert all(line.enter("normal") for _ in range(4))
+    assert all(line.places.enter("normal") for _ in range(4))
     line.wait("normal", "normal", "", 0)
     line.wait("high", "high", "", 0)
     assert line.next() == ("high", "high")
@@ -47,33 +47,33 @@ def test_the_places_that_are_kept_are_not_handed_to_others() -> None:
 
 def test_what_waits_is_lent_a_class_once() -> None:
     line: Line[str] = Line(Places(1))
-    line.enter("normal")
+    line.places.enter("normal")
     line.wait("first", "normal", "", 0)
     number = line.wait("lent", "bulk", "", 0)
     line.lend(number, "lent", "low", 0)
     line.lend(number, "lent", "urgent", 1)
     line.lend(number, "lent", "bulk", 1)
     assert line.depths() == (1, 1, 0)
-    line.leave("normal")
+    line.places.leave("normal")
     assert line.next() == ("lent", "urgent")
-    line.leave("urgent")
+    line.places.leave("urgent")
     assert line.next() == ("first", "normal")
-    line.leave("normal")
+    line.places.leave("normal")
     assert line.next() is None
-    assert len(line) == 0
+    assert line.waiting == 0
 
 
 def test_tenants_take_turns() -> None:
     line: Line[str] = Line(Places(1))
-    line.enter("normal")
+    line.places.enter("normal")
     for number in range(10):
         line.wait("big", "normal", "big", number)
     line.wait("small", "normal", "small", 100)
-    line.leave("normal")
+    line.places.leave("normal")
     served = []
     while (found := line.next()) is not None:
         served.append(found[0])
-        line.leave("normal")
+        line.places.leave("normal")
     assert served.index("small") <= 1
 
 
@@ -90,7 +90,7 @@ class Lining(RuleBasedStateMachine):
     @rule(priority=st.sampled_from(CLASSES), tenant=st.sampled_from(["", "a", "b"]))
     def come(self, priority: PriorityClass, tenant: str) -> None:
         self.came += 1
-        if self.line.enter(priority):
+        if self.line.places.enter(priority):
             self.running.append((self.came, priority))
         else:
             self.waiting[self.came] = (priority, self.line.wait(self.came, priority, tenant, self.came))
@@ -99,7 +99,7 @@ class Lining(RuleBasedStateMachine):
     @rule(data=st.data())
     def leave(self, data: st.DataObject) -> None:
         _, priority = self.running.pop(data.draw(st.integers(0, len(self.running) - 1)))
-        self.line.leave(priority)
+        self.line.places.leave(priority)
         while (found := self.line.next()) is not None:
             assert self.waiting.pop(found[0])[0] == found[1]
             self.running.append(found)
@@ -145,7 +145,7 @@ class Day:
         while self.ends and min(self.ends)[0] <= now:
             end, priority = min(self.ends)
             self.ends.remove((end, priority))
-            self.line.leave(priority)
+            self.line.places.leave(priority)
             while (found := self.line.next()) is not None:
                 self.run(found[0], found[1], end)
 
@@ -155,7 +155,7 @@ class Day:
 
     def come(self, item: int, priority: PriorityClass, now: int) -> None:
         self.pass_to(now)
-        if self.line.enter(priority):
+        if self.line.places.enter(priority):
             self.run(item, priority, now)
         else:
             self.line.wait(item, priority, "", now)
