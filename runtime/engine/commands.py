@@ -165,6 +165,8 @@ class Commands:
             starts = [Start(row.address, row.key, row.attempt, self._around.holder) for row in wanted]
             for row, attempt in zip(wanted, await self._around.store.start(starts) if starts else (), strict=True):
                 if attempt is not None:
+                    waited_ms = self._around.store.clock.now_ms() - row.wait_ms
+                    self._around.metrics.queued.add(max(waited_ms, 0) / 1000, row.priority)
                     self._around.start(self._run(_of_row(row, attempt)))
                     begun.add(row.key)
         finally:

@@ -86,6 +86,7 @@ async def test_what_the_store_knows_is_counted_when_somebody_looks(desk: Desk) -
     seen = await scraped(desk)
     assert value(seen, "flowc_conversations_live", version="1.2.0") == 2
     assert value(seen, "flowc_commands_outstanding", **{"class": "normal"}) == 1
+    assert value(seen, "flowc_queue_wait_seconds_count", **{"class": "normal"}) == 3  # two messages and the job
     await desk.say("no")
     assert value(await scraped(desk), "flowc_conversations_live", version="1.2.0") == 2  # a moment old
     desk.clock.pass_to(desk.clock.now_ms() + 11_000)
