@@ -127,6 +127,15 @@ BOT = '[bot]\nname = "shop"\nmain = "shop.flow"\n'
                 ("limit_per_user", "the setting `environments.dev.limit_per_user` cannot have this value"),
             ],
         ),
+        (BOT + '[environments.dev]\nkeep = "7d"\n', []),
+        *(
+            (BOT + f"[environments.dev]\nkeep = {value}\n", [("keep", f"the setting `environments.dev.keep` {why}")])
+            for value, why in (
+                ('"6d"', "cannot have this value"),
+                ('"2h"', "cannot have this value"),
+                ("30", "has to be text"),
+            )
+        ),
         ("[bot\n", [("", "`flowc.toml` is not TOML")]),
     ],
 )
