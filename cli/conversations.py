@@ -177,7 +177,7 @@ def end(
     from flowc.runtime.operations import EndConversation
 
     told = operate(project_here(project), env, EndConversation(conversation, me(), dry_run))
-    done = "would be ended" if dry_run else "is ended"
+    done = "would be ended" if dry_run else "ends as soon as it waits"
     Terminal(color, quiet).write(f"{conversation} {done}; it stands at {told['wait'] or 'its beginning'}")
 
 
