@@ -5,6 +5,7 @@ so what would keep them there is no mistake.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 from flowc.compiler.compatibility import Comparison, FlowVersion, compare
@@ -19,7 +20,8 @@ from flowc.dsl.source import SourceFile, Span
 from flowc.runtime.moving.fates import Cause, Fate, Obstacle
 from flowc.runtime.moving.inference import gives
 from flowc.runtime.moving.needs import LOCAL, read_by
-from flowc.runtime.program import Flow, Migration, Program
+from flowc.runtime.moving.tables import applying
+from flowc.runtime.program import Expression, Flow, Program
 
 __all__ = ["check_against"]
 
@@ -112,45 +114,48 @@ def _set_lines(flow: FlowModel, obstacle: Obstacle, notes: tuple[str, ...]) -> I
 def _migrations(flow: FlowModel, old: Program, new: Program) -> Iterator[Diagnostic]:
     """Lines for the older version that map from nothing, twice, or to another type."""
     before = old.flows[flow.name]
+    applying_now = applying(new.flows[flow.name], before)
+    names = {name for each in applying_now for name in each.states}
+    values = {line.name: line.value for each in applying_now for line in each.sets}
     major, minor, _ = (int(part) for part in before.version.split("."))
-    for declared, lowered in zip(flow.migrations, new.flows[flow.name].migrations, strict=True):
+    for declared in flow.migrations:
         if declared.major == major and declared.minor in (None, minor):
-            yield from _moves(declared, before)
-            yield from _sets(declared, lowered, old, new, before)
+            yield from _moves(declared, names, before)
+            yield from _sets(declared, values, old, new, before)
 
 
-def _moves(declared: MigrateDeclaration, before: Flow) -> Iterator[Diagnostic]:
+def _moves(declared: MigrateDeclaration, names: AbstractSet[str], before: Flow) -> Iterator[Diagnostic]:
     seen: dict[str, Span] = {}
     for move in declared.moves:
         name = move.old.text
         if name in seen:
             yield mapped_twice(move.old.span, name, seen[name])
-        elif name not in before.states:
+        elif name in names and name not in before.states:
             yield from_nothing(move.old.span, f"state named `{name}`", before)
         seen.setdefault(name, move.old.span)
 
 
 def _sets(
-    declared: MigrateDeclaration, lowered: Migration, old: Program, new: Program, before: Flow
+    declared: MigrateDeclaration, values: Mapping[str, Expression], old: Program, new: Program, before: Flow
 ) -> Iterator[Diagnostic]:
     seen: dict[str, Span] = {}
     wanted = new.flows[before.name].variables
-    for line, made in zip(declared.sets, lowered.sets, strict=True):
+    for line in declared.sets:
         name = line.name.text
-        unknown = sorted(each for each in _read(made.value) if each not in before.variables)
+        value = values.get(name)
+        unknown = [] if value is None else sorted(_read(value) - before.variables.keys())
         if name in seen:
             yield mapped_twice(line.name.span, name, seen[name])
         elif unknown:
             yield from_nothing(line.value.span, f"variable or slot named `{unknown[0]}`", before)
-        elif not gives(made.value, wanted[name], before.variables, (old.records, new.records)):
+        elif value is not None and not gives(value, wanted[name], before.variables, (old.records, new.records)):
             yield wrong_type(line)
         seen.setdefault(name, line.name.span)
 
 
-def _read(expression: object) -> frozenset[str]:
-    """Every variable that is read, whether it may be none or not."""
-    names = read_by(expression)  # type: ignore[arg-type]
-    return frozenset(name for name in names if not name.startswith(LOCAL))
+def _read(expression: Expression) -> frozenset[str]:
+    """The variables that are read as if they had a value."""
+    return frozenset(name for name in read_by(expression) if not name.startswith(LOCAL))
 
 
 # ----------------------------------------------------------------------------------------------------------- versions

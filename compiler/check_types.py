@@ -118,8 +118,10 @@ class Walk:
             self._walk_region(region)
         self.expressions.quiet = False
         self.final = True
-        for each in (*self.names.states, *self._handlers()):
-            self._walk_region(each)
+        for state in self.names.states:
+            self._walk_region(state)
+        for handler in self._handlers():  # with the jobs of states that nothing reaches
+            self._walk_region(handler)
 
     # ---------------------------------------------------------------------------------------------------- regions
 

@@ -17,8 +17,9 @@ from flowc.runtime.kernel.position import Frame, Job, Position, Run
 from flowc.runtime.kernel.running import zone_of
 from flowc.runtime.kernel.texts import expression_of
 from flowc.runtime.moving.fates import Fate, Pair, fate_of, pair
+from flowc.runtime.moving.needs import read_by
 from flowc.runtime.moving.tables import places, state_of
-from flowc.runtime.program import Program
+from flowc.runtime.program import Argument, Program
 from flowc.runtime.values import Shapes, Value, fits
 
 __all__ = ["Crossing", "Moved", "Stays", "crossing", "move"]
@@ -50,6 +51,15 @@ class Stays:
 
 
 @dataclass(frozen=True, slots=True)
+class SetLine:
+    """`set NAME = EXPR`; what it reads as if it were there."""
+
+    name: str
+    reads: frozenset[str]
+    value: Evaluate
+
+
+@dataclass(frozen=True, slots=True)
 class Crossing:
     """Two versions prepared for moving many conversations. `sets` are the `set` lines of each flow, ready to run."""
 
@@ -57,7 +67,7 @@ class Crossing:
     new: Program
     pairs: Mapping[str, Pair]
     fates: Mapping[tuple[str, str], Fate]
-    sets: Mapping[str, tuple[tuple[str, Evaluate], ...]]
+    sets: Mapping[str, tuple["SetLine", ...]]
     shapes: Shapes
 
 
@@ -65,10 +75,12 @@ def crossing(old: Program, new: Program) -> Crossing:
     """Prepares the way from `old` to `new`. Takes as long as loading both."""
     pairs = {name: pair(old, new, flow) for name, flow in old.flows.items()}
     fated = {(name, place.name): fate_of(two, place) for name, two in pairs.items() for place in places(two.old.flow)}
-    sets = {
-        name: tuple((line.name, expression_of(line.value)) for line in two.migrate.sets) for name, two in pairs.items()
-    }
+    sets = {name: tuple(_set_line(line) for line in two.migrate.sets) for name, two in pairs.items()}
     return Crossing(old, new, pairs, fated, sets, Shapes(new.records, new.zone, new.currency))
+
+
+def _set_line(line: Argument) -> SetLine:
+    return SetLine(line.name, read_by(line.value), expression_of(line.value))
 
 
 def move(way: Crossing, position: Position, now: datetime) -> Moved | Stays:
@@ -171,12 +183,16 @@ class _Mover:
         return new.stored(fate.to) if fate.to in new.flow.stored else frozenset(new.flow.variables)
 
     def _values(self, flow: str, before: Mapping[str, Value], wanted: "set[str] | frozenset[str]") -> dict[str, Value]:
-        """Old values by name, and what `migrate` sets over them. One that comes to none has no value: a slot is asked
-        for then."""
+        """Old values by name, and what `migrate` sets over them. What is set from something that has no value has none
+        either: a slot is asked for then."""
         new = self.way.pairs[flow].new
         types = {} if new is None else new.flow.variables
         env = self._env(before)
-        lines = {name: value(env) for name, value in self.way.sets[flow] if name in types}
+        lines = {
+            line.name: line.value(env) if line.reads <= before.keys() else None
+            for line in self.way.sets[flow]
+            if line.name in types
+        }
         values: dict[str, Value] = {}
         for name, value in before.items():
             if name in types and name not in lines:

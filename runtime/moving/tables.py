@@ -23,7 +23,19 @@ from flowc.runtime.program import (
     Write,
 )
 
-__all__ = ["FOR_THE_USER", "Applied", "Place", "PlaceKind", "Side", "applied", "kind_of", "places", "side", "state_of"]
+__all__ = [
+    "FOR_THE_USER",
+    "Applied",
+    "Place",
+    "PlaceKind",
+    "Side",
+    "applied",
+    "applying",
+    "kind_of",
+    "places",
+    "side",
+    "state_of",
+]
 
 PlaceKind = Literal["ask", "choose", "listen", "do", "handoff", "call", "job"]
 FOR_THE_USER: Final[frozenset[PlaceKind]] = frozenset({"ask", "choose", "listen"})
@@ -127,11 +139,11 @@ def state_of(place: str) -> str:
 def applied(old: Flow, new: Flow) -> Applied:
     """What `migrate` says about conversations of `old` that go on in `new`. Where `new` is the older one, as after a
     rollback, the lines that led away from it are turned round as far as they can be."""
-    lines = _lines(new, old.version)
+    lines = applying(new, old)
     if lines:
         states = {name: to for each in lines for name, to in each.states.items()}
         return Applied(states, tuple(line for each in lines for line in each.sets))
-    back = _lines(old, new.version)
+    back = applying(old, new)
     ways = [(to, name) for each in back for name, to in each.states.items()]
     targets = [to for to, _ in ways]
     states = {to: name for to, name in ways if targets.count(to) == 1 and to not in new.states}
@@ -140,8 +152,17 @@ def applied(old: Flow, new: Flow) -> Applied:
     return Applied(states, tuple(Argument(name, Variable(by)) for name, by in renamed))
 
 
-def _lines(flow: Flow, version: str) -> list[Migration]:
-    """The `migrate`s for conversations of `version`; those for its minor version come last, so they win."""
-    major, minor, _ = (int(part) for part in version.split("."))
-    lines = [each for each in flow.migrations if each.major == major and each.minor in (None, minor)]
-    return sorted(lines, key=lambda each: each.minor is not None)
+def applying(flow: Flow, older: Flow) -> list[Migration]:
+    """The lines of `migrate` in `flow` for conversations of `older`; those for its minor version come last, so they
+    win. A line that `older` has too was followed when they came to it."""
+    major, minor, _ = (int(part) for part in older.version.split("."))
+    known = {(each.major, each.minor): each for each in older.migrations}
+    found = []
+    for each in flow.migrations:
+        if each.major == major and each.minor in (None, minor):
+            before = known.get((each.major, each.minor))
+            states = {name: to for name, to in each.states.items() if before is None or before.states.get(name) != to}
+            sets = tuple(line for line in each.sets if before is None or line not in before.sets)
+            if states or sets:
+                found.append(Migration(each.major, each.minor, states, sets))
+    return sorted(found, key=lambda each: each.minor is not None)

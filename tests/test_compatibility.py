@@ -1,0 +1,68 @@
+"""A folder for each kind of change: two versions of a bot, and what comes of it, for the version and for a conversation
+at every place."""
+
+from functools import cache
+from pathlib import Path
+
+import pytest
+from golden import compare as compare_golden
+from syrupy.assertion import SnapshotAssertion
+
+from flowc.compiler.compatibility import Comparison, compare
+from flowc.compiler.compile import compile_project
+from flowc.compiler.project import Project
+from flowc.dsl.diagnostic import Severity
+from flowc.runtime.program import Program
+
+FOLDERS = Path(__file__).parent / "compatibility"
+CASES = sorted(path for path in FOLDERS.iterdir() if path.is_dir())
+each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+
+
+@cache
+def version(case: Path, which: str) -> Program:
+    """One of the two versions, which has no errors."""
+    single, folder = case / f"{which}.flow", case / which
+    texts = (
+        {"bot.flow": single.read_text(encoding="utf-8")}
+        if single.is_file()
+        else {at.name: at.read_text(encoding="utf-8") for at in sorted(folder.iterdir())}
+    )
+    outcome = compile_project(Project.of_texts(texts))
+    assert outcome.program is not None, [each.message for each in outcome.diagnostics if each.level is Severity.ERROR]
+    return outcome.program
+
+
+def shown(compared: Comparison) -> str:
+    """What comes of the change, as text."""
+    lines = [f"{compared.level} {compared.smallest}", "", "changes"]
+    lines += [f"  {each.level:6}{each.subject} {each.action}: {_of(each.flow)}{each.text}" for each in compared.changes]
+    lines += ["", "places"]
+    width = max(len(f"{each.place.flow}/{each.place.name}") for each in compared.fates)
+    lines += [
+        f"  {f'{each.place.flow}/{each.place.name}':{width}}  {each.verdict:7} {each.reason}" for each in compared.fates
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _of(flow: str) -> str:
+    return f"{flow}: " if flow else ""
+
+
+def test_there_are_enough() -> None:
+    assert len(CASES) >= 60
+
+
+@each_case
+def test_what_comes_of_it(case: Path, snapshot: SnapshotAssertion) -> None:
+    compared = compare(version(case, "old"), version(case, "new"))
+    compare_golden(case / "expected.txt", shown(compared), snapshot)
+
+
+@each_case
+def test_no_change_is_no_change(case: Path) -> None:
+    for which in ("old", "new"):
+        program = version(case, which)
+        compared = compare(program, program)
+        assert (compared.level, compared.changes) == ("none", ())
+        assert {each.verdict for each in compared.fates} == {"same"}

@@ -1,0 +1,200 @@
+"""A conversation of one version, somewhere, moved to the next as its plan says, goes on there: no fault, nothing lost.
+
+For every folder of `tests/compatibility`: random users, backends and moments, from seeds."""
+
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+from random import Random
+
+import pytest
+from test_compatibility import CASES, version
+
+from flowc.compiler.chats import EventStep, PassStep, PeopleStep, SayStep
+from flowc.compiler.compatibility import Comparison, compare
+from flowc.compiler.play import CONVERSATION, Playing
+from flowc.dsl.source import Span
+from flowc.runtime.kernel import LoadedProgram, Position, asking, load
+from flowc.runtime.kernel.events import (
+    CallFailure,
+    CallResult,
+    Found,
+    Opened,
+    RankedIntent,
+    Succeeded,
+    Understood,
+)
+from flowc.runtime.moving.move import Crossing, Moved, Stays, crossing, move
+from flowc.runtime.program import Operation
+from flowc.runtime.services.samples import sample
+from flowc.runtime.types import Choice
+from flowc.runtime.values import Shapes, Value, plain_type
+
+CONVERSATIONS = 4  # for each folder
+MANY = 200
+TURNS = 20
+NOWHERE = Span("", 0, 0)  # of a step that stands in no chat
+
+
+@cache
+def loaded(case: Path, which: str) -> LoadedProgram:
+    return load(version(case, which))
+
+
+@cache
+def way(case: Path) -> Crossing:
+    return crossing(version(case, "old"), version(case, "new"))
+
+
+@cache
+def plan(case: Path) -> Comparison:
+    return compare(version(case, "old"), version(case, "new"))
+
+
+class RandomUser:
+    """Somebody who says and does what comes to mind, with backends of the same kind."""
+
+    def __init__(self, seed: object, program: LoadedProgram) -> None:
+        self.random = Random(repr(seed))
+        self.playing = Playing(program.program, program, lambda text, asking, now: Understood())
+        self.move_to(program)
+        self.playing.feed(Opened(self.playing.moment(), CONVERSATION, self.playing.user))
+
+    def move_to(self, program: LoadedProgram) -> None:
+        self.playing.program, self.playing.loaded = program.program, program
+        for service in program.program.services.values():
+            for operation in service.operations.values():
+                self.playing.stubs[service.name, operation.name] = [
+                    (self.result(operation), self.random.choice((0, 0, 60_000))) for _ in range(6)
+                ]
+
+    @property
+    def position(self) -> Position:
+        assert self.playing.position is not None
+        return self.playing.position
+
+    def result(self, operation: Operation) -> CallResult:
+        if operation.outcomes and self.random.random() < 0.3:
+            return CallFailure(self.random.choice(operation.outcomes))
+        return Succeeded(self.value(operation.result))
+
+    def value(self, of: object) -> Value:
+        program = self.playing.program
+        shapes = Shapes(program.records, program.zone, program.currency)
+        if of is None:
+            return None
+        return sample(of, shapes, "x")  # type: ignore[arg-type]  # a type
+
+    def turn(self) -> None:
+        """One thing happens."""
+        self.playing.replies.clear()
+        if self.position.expects == "people":
+            self.playing.act(PeopleStep(self.random.choice(("returned", "returned", "unavailable")), NOWHERE))
+            return
+        kind = self.random.random()
+        if kind < 0.05 and self.playing.timers:
+            self.playing.pass_time(min(self.playing.timers.values()) + timedelta(seconds=1))
+        elif kind < 0.15:
+            self.playing.act(PassStep(self.random.choice((1_000, 61_000, 61_000, 400_000)), None, NOWHERE))
+        elif kind < 0.22 and self.flow_events():
+            name = self.random.choice(self.flow_events())
+            event = self.playing.loaded.main.flow.events[name]
+            self.playing.act(EventStep(name, {field.name: self.value(field.type) for field in event.fields}, NOWHERE))
+        else:
+            self.playing.act(self.says())
+
+    def flow_events(self) -> list[str]:
+        return sorted(self.playing.loaded.main.flow.events)
+
+    def says(self) -> SayStep:
+        asked = asking(self.playing.loaded, self.position)
+        names = [candidate.intent.name for candidate in asked.candidates]
+        if self.random.random() < 0.8:  # else most conversations are soon with people, or over
+            names = [name for name in names if name not in ("agent", "no")]
+        if asked.offered and self.random.random() < 0.7:
+            return SayStep("1", Understood(), NOWHERE)
+        if self.random.random() < 0.65 and self.slot() is not None:
+            name = self.slot()
+            assert name is not None
+            value = self.answer(name)
+            return SayStep(str(value), Understood((), (Found(value, name),)), NOWHERE)
+        if names and self.random.random() < 0.8:
+            return SayStep("words", Understood((RankedIntent(self.random.choice(names), 1.0),)), NOWHERE)
+        return SayStep("nonsense that nobody understands", Understood(), NOWHERE)
+
+    def slot(self) -> str | None:
+        frame = self.position.frames[-1]
+        _, is_ask, name = frame.wait.rpartition(".ask.")
+        return name if is_ask else None
+
+    def answer(self, name: str) -> Value:
+        flow = self.position.wait.partition("/")[0]
+        of = plain_type(self.playing.program.flows[flow].slots[name].type)
+        return self.random.choice(of.values) if isinstance(of, Choice) else self.value(of)
+
+
+def expected(case: Path, position: Position) -> bool:
+    """Whether the plan says that a conversation at `position` moves."""
+    compared = plan(case)
+    stands = [each.partition("/")[::2] for each in position.waits]
+    flows = {run.serial: run.flow for run in position.runs}
+    stands += [(flows[frame.run], frame.back) for frame in position.frames if frame.back]
+    stands += [(job.flow, job.place) for job in position.deferred]
+    fates = [compared.fate(flow, place) for flow, place in stands]
+    return all(fate is not None and fate.verdict in ("same", "moves") for fate in fates)
+
+
+def check_values(crossing: Crossing, before: Position, after: Position) -> None:
+    """Nothing that the new version can read was lost, unless `migrate` sets it."""
+    for old, new in zip(before.runs, after.runs, strict=True):
+        pair = crossing.pairs[old.flow]
+        assert pair.new is not None
+        lines = {line.name for line in pair.migrate.sets}
+        wanted = {name for name in old.variables if name in pair.new.flow.variables and name not in lines}
+        stood = [frame.wait for frame in after.frames if frame.run == new.serial and frame.wait]
+        read = {name for wait in stood for name in pair.new.stored(wait)}
+        lost = {name for name in wanted & read if new.variables.get(name) != old.variables[name]}
+        assert not lost, lost
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_a_conversation_goes_on_as_planned(case: Path) -> None:
+    go_on(case, range(CONVERSATIONS))
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_many_conversations_go_on_as_planned(case: Path) -> None:
+    go_on(case, range(CONVERSATIONS, MANY))
+
+
+def go_on(case: Path, seeds: range) -> None:
+    """One conversation for each seed."""
+    for seed in seeds:
+        user = RandomUser((case.name, seed), loaded(case, "old"))
+        moment, moved = user.random.randrange(TURNS // 2), False
+        for turn in range(TURNS):
+            if user.position.ended:
+                break
+            if turn >= moment and not moved and user.position.expects == "user":
+                moved = moves(case, user)
+            user.turn()
+
+
+def moves(case: Path, user: RandomUser) -> bool:
+    """Moves the conversation where the plan says so; whether it did."""
+    before = user.position
+    outcome = move(way(case), before, user.playing.now)
+    assert isinstance(outcome, Moved) == expected(case, before), outcome
+    if isinstance(outcome, Stays):
+        assert outcome.reason
+        return False
+    check_values(way(case), before, outcome.position)
+    user.playing.position = outcome.position
+    user.playing.timers = {outcome.timers.get(after, after): due for after, due in user.playing.timers.items()}
+    user.move_to(loaded(case, "new"))
+    if outcome.at_top:
+        user.playing.timers = {}
+        user.playing.replies.clear()
+        user.playing.act(user.says())
+    return True
