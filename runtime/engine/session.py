@@ -55,6 +55,8 @@ from flowc.runtime.store.rows import (
     Unknown,
     Wanted,
 )
+from flowc.runtime.telemetry import Fact
+from flowc.runtime.telemetry.tracing import conversation_hash
 
 LOOK_AGAIN_S: Final = 1.0  # at a store that did not answer, for what must not be lost
 NO_HASH: Final = EventHash(b"")
@@ -424,12 +426,13 @@ class Session:
             raise
         except Exception as error:  # noqa: BLE001 - a failed turn becomes a recorded event
             self._counts.failed(pending)
-            facts = {"tries": pending.tries, "kind": pending.kind, "error": type(error).__name__}
-            self._around.log("error", "turn failed", facts)
+            reason = reason_of(error)
+            told: dict[str, Fact] = {"tries": pending.tries, "kind": pending.kind, "error": reason}
+            self._around.log("error", "turn failed", {"conversation": conversation_hash(self.address), **told})
             if pending.tries < MOST_TRIES and not isinstance(pending.body, DamagedBody):
                 self._keep_timer(pending)
                 return self.forget()
-            made = self._performer.fault(stand, pending, self.source(pending), reason_of(error))
+            made = self._performer.fault(stand, pending, self.source(pending), reason)
         return await self._commit(pending, made)
 
     async def _commit(self, pending: Pending, made: Made) -> None:

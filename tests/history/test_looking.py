@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from datetime import date
 from pathlib import Path
 
+import apsw
 import pytest
 from command import Ran, flowc
 from golden import compare
@@ -16,6 +17,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from flowc.runtime.policy.verdict import Answered, Declared, NotSent
 from flowc.runtime.simulate.clock import SimulatedClock
+from flowc.runtime.store.sqlite import SqliteStore
 
 EXPECTED = Path(__file__).parent / "expected"
 PAGES = {
@@ -153,6 +155,18 @@ def test_a_folder_without_a_store_is_said(tmp_path: Path) -> None:
         ran = flowc(*arguments, folder=tmp_path / "bot")
         assert ran.code == 2
         assert re.match(r"error: there is no store at .+ yet\n  help: flowc serve makes it", ran.err)
+
+
+async def test_a_store_of_an_older_flowc_is_said(tmp_path: Path) -> None:
+    assert flowc("init", tmp_path / "bot").code == 0
+    file = tmp_path / "bot" / ".flowc" / "dev.db"
+    await SqliteStore.open(file).close()
+    connection = apsw.Connection(str(file))
+    connection.pragma("user_version", 0)
+    connection.close()
+    ran = flowc("conversations", folder=tmp_path / "bot")
+    assert ran.code == 2
+    assert re.search(r"has schema 0, this flowc reads schema \d+: start its server once\n\Z", ran.err), ran.err
 
 
 def test_a_file_that_is_no_store_is_said(tmp_path: Path) -> None:
