@@ -39,23 +39,22 @@ LONGEST_OVERDUE_MS: Final = 40_000
 
 
 class StoreClock:
-    """The store's time: that of the loop, and what it jumped. Does not go back, as the port says."""
+    """The store's time: that of the loop, and what it jumped. Does not go back, as the port says: when the machine's
+    is set back, time goes on from where it was."""
 
     def __init__(self) -> None:
-        self.jumped_ms = 0
         self._loop = asyncio.get_running_loop()
-        self._latest_ms = 0
+        self._ahead_ms = START_MS
 
     def now_ms(self) -> int:
-        self._latest_ms = max(self._latest_ms, self._machine_ms())
-        return self._latest_ms
+        return self._ahead_ms + int(self._loop.time() * 1000 + 1e-6)
 
     def until_s(self, at_ms: int) -> float:
-        """How long until it is that late; after a jump back it stands still for a while."""
-        return (at_ms - self._machine_ms()) / 1000
+        """How long until it is that late, if it does not jump."""
+        return (at_ms - self.now_ms()) / 1000
 
-    def _machine_ms(self) -> int:
-        return START_MS + self.jumped_ms + int(self._loop.time() * 1000 + 1e-6)
+    def jump(self, by_ms: int) -> None:
+        self._ahead_ms += max(0, by_ms)
 
 
 @dataclass(slots=True)
@@ -184,8 +183,9 @@ class World:
 
     def jump(self, rng: Random) -> None:
         """The machine's clock is set."""
-        self.clock.jumped_ms += rng.choice((-3_600_000, -5_000, 5_000, 600_000, 7_200_000))
-        self.note("jump", self.clock.jumped_ms)
+        by_ms = rng.choice((-3_600_000, 500, 5_000, 600_000, 7_200_000))
+        self.clock.jump(by_ms)
+        self.note("jump", by_ms)
         self._changed.set()
 
     async def _wake(self) -> None:
