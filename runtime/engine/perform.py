@@ -23,6 +23,7 @@ from flowc.runtime.engine.stored import (
 from flowc.runtime.engine.surroundings import Deployed, Surroundings
 from flowc.runtime.engine.turn import (
     Taken,
+    closed,
     commands_of,
     event_of,
     key_of,
@@ -74,11 +75,13 @@ class Taking(Protocol):
 
 
 class Stand(Struct, frozen=True):
-    """Where a conversation is: its row with the position read, and the version that it runs."""
+    """Where a conversation is: its row with the position read, and the version that it runs. `is_earlier`: a later
+    incarnation has begun, so that nobody can be waited for any more in this one."""
 
     row: Row
     position: Position | None
     deployed: Deployed
+    is_earlier: bool = False
 
     @property
     def continues(self) -> bool:
@@ -134,6 +137,8 @@ class Performer:
             taken.secret_reads |= self._are_secret(stand, step.reads)
             step = self._around.advance(stand.deployed.loaded, step.position, taken.add_reads(results))
             taken.add(step)
+        if stand.is_earlier and step.position is not None and step.position.expects != "write":
+            step = structs.replace(step, position=closed(step.position), timers=(), continues=False, ended=True)
         return self._made(pending, taking.source(pending), stand, taken, step, opens=begins)
 
     async def _taken(self, stand: Stand, body: Body | None, taking: Taking) -> Taken:

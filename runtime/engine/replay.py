@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from flowc.runtime.engine.seal import Seal
 from flowc.runtime.engine.stored import Reads, Recorded, state_hash
-from flowc.runtime.engine.turn import position_bytes, without_secret
+from flowc.runtime.engine.turn import closed, position_bytes, without_secret
 from flowc.runtime.kernel import LoadedProgram, Position, Step, advance
 from flowc.runtime.kernel.events import (
     CallResult,
@@ -70,7 +70,7 @@ def retake(loaded: LoadedProgram, position: Position | None, row: JournalRow, se
         after = position
     elif was_sealed:
         after = without_secret(after, event)
-    return Retaken(event, reads, tuple(steps), after)
+    return Retaken(event, reads, tuple(steps), closed(after) if row.ended else after)
 
 
 def event_of(row: JournalRow, seal: Seal) -> tuple[Event, bool]:

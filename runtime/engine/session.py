@@ -399,7 +399,7 @@ class Session:
         assert pending.number is not None
         assert pending.body is not None
         loaded = (await self._around.store.load([Wanted(self.address, pending.incarnation)]))[0]
-        stand = await self._performer.stand(loaded.row)
+        stand = replace(await self._performer.stand(loaded.row), is_earlier=True)
         if loaded.row.incarnation != pending.incarnation or verdict(stand.row, stand.position, pending.body) != "take":
             await self._around.store.discard(self.address, pending.number)
         else:

@@ -265,6 +265,13 @@ def without_secret(position: Position | None, event: Event) -> Position | None:
     return structs.replace(position, runs=runs, message=structs.replace(position.message, text=""), pending=None)
 
 
+def closed(position: Position | None) -> Position | None:
+    """The position of an incarnation that is over, whatever its last arm led to: only its jobs are left."""
+    if position is None or position.ended:
+        return position
+    return structs.replace(position, expects="nothing", frames=(), runs=(), silenced=(), pending=None)
+
+
 def position_bytes(position: Position | None) -> bytes:
     """Raises Fault where the state is too large."""
     if position is None or (position.ended and not position.deferred):

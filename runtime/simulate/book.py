@@ -425,6 +425,8 @@ class Book:
         for incarnation, position in one.positions.items():
             if position is None:
                 continue
+            if incarnation != one.current and position.expects in ("user", "people", "reads"):
+                raise self.broken(f"{one.address}: incarnation {incarnation} is over, and waits for {position.expects}")
             for key in position.jobs:
                 if key not in coming:
                     raise self.broken(f"{one.address}: nothing will ever end job {key} of incarnation {incarnation}")

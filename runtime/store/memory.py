@@ -157,6 +157,8 @@ class MemoryStore:
         found = one.row if unit.opens else one.rows.get(base.incarnation, Row(base.address))
         if (found.incarnation, found.turn) != (base.incarnation, base.turn):
             return "turn"
+        if not unit.opens and base.incarnation != one.current and remembered.stays_open(unit):
+            return "turn"
         if unit.deployment != base.deployment and not unit.opens:
             live = {deployment.number for deployment in self._deployments if deployment.state != "past"}
             if unit.deployment < base.deployment or unit.deployment not in live:

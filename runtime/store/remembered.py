@@ -31,6 +31,7 @@ from flowc.runtime.store.rows import (
     ServerId,
     StoredCommand,
     TurnReplies,
+    Unit,
     shard_of,
 )
 
@@ -152,6 +153,11 @@ def may_be_taken(one: Conversation, wanted: InboxEvent) -> bool:
 def messages(one: Conversation, after: int, last: int) -> list[InboxEvent]:
     """Those behind one number, up to another."""
     return [held.held for held in one.inbox if held.held.event.kind == "message" and after < held.held.number <= last]
+
+
+def stays_open(unit: Unit) -> bool:
+    """Whether somebody is waited for after it, but for the result of a write."""
+    return not unit.ended and all(command.deferred for command in unit.commands)
 
 
 def count_try(held: Held, holder: Holder, now_ms: int) -> None:

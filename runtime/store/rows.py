@@ -290,8 +290,9 @@ class Unit(Struct, frozen=True):
     `opens` begins the next incarnation (turn 1), where `base.is_new`; one that ended and has jobs is kept beside it.
     `cause` is the message or external event whose repetition is answered with this turn's replies; for the result of
     a command it is the command's. `settles` sets that command done in the same transaction. Where `deployment`
-    differs from that of `base`, and it does not open, it must be higher and live. `ended` with no `jobs` forgets the
-    position. `timers` replaces all timers. `pushes`: the replies have to be sent by us; the holder takes the
+    differs from that of `base`, and it does not open, it must be higher and live. Once a later incarnation has begun,
+    an earlier one commits only what ends it, or waits for a write. `ended` with no `jobs` forgets the position.
+    `timers` replaces all timers. `pushes`: the replies have to be sent by us; the holder takes the
     outgoing lease if it is free.
     """
 

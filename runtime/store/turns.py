@@ -120,8 +120,8 @@ def _refused(
     if found.erased:
         return Lost("erased")
     if retired is not None:
-        if retired.turn != base.turn:
-            return Lost("turn")
+        if retired.turn != base.turn or _stays_open(unit):
+            return Lost("turn")  # one that is over is opened no more: a later one has begun meanwhile
     elif (found.incarnation, found.turn) != (base.incarnation, base.turn):
         return Lost("turn")
     if unit.deployment != base.deployment and not unit.opens:
@@ -133,6 +133,11 @@ def _refused(
         if not connection.execute(outstanding, (shard, base.address, unit.settles)).fetchone():
             return Lost("settled")
     return None
+
+
+def _stays_open(unit: Unit) -> bool:
+    """Whether somebody is waited for after it, but for the result of a write."""
+    return not unit.ended and all(command.deferred for command in unit.commands)
 
 
 def _source(

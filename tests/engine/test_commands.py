@@ -1,10 +1,14 @@
 """Writes: started by compare-and-swap, recovered from servers that stop, and never guessed."""
 
 import asyncio
+from random import Random
 
-from engine.world import Server, Trouble, World
+from engine.world import Server, Trouble, World, probe
 
+from flowc.runtime.engine.replay import replay
+from flowc.runtime.engine.seal import Seal
 from flowc.runtime.engine.stored import ResultBody, body_bytes, result_hash
+from flowc.runtime.kernel import load
 from flowc.runtime.kernel.events import CallFailure, Succeeded
 from flowc.runtime.services.port import Later
 from flowc.runtime.store.rows import Address, Holder, Incoming, Result, ServerId, Settled
@@ -221,3 +225,21 @@ async def test_a_job_whose_result_is_set_aside_is_over(world: World) -> None:
         row = (await world.loaded()).row
         assert (row.jobs, row.position) == (0, b"")
         assert "After all" not in " ".join(await server.said())
+
+
+async def test_a_job_of_an_incarnation_before_opens_nothing_and_hinders_no_other_job(world: World) -> None:
+    first, second = world.backends.hold("pay"), world.backends.hold("pay")
+    async with world.serving() as server:
+        await server.say("gone")
+        await server.settle()
+        assert (await server.say("what")).incarnation == 2
+        first.give(CallFailure("refused"))
+        await server.settle()
+        second.give(Succeeded("x"))
+        await server.settle()
+        assert (await server.said())[-2:] == ["People will help.", "Gone paid x."]
+        assert (await server.say("bye")).incarnation == 2
+        rows = await world.journal(incarnation=1)
+        assert [row.ended for row in rows] == [True, True, True]
+        replay(load(probe()), rows, Seal(bytes(32), Random(0).randbytes))
+    assert not await world.store.commands(Address("c"))

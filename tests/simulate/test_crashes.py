@@ -12,6 +12,8 @@ from seeds import SCENARIOS, game
 from flowc.runtime.simulate.plan import Plan
 from flowc.runtime.simulate.run import Ran, run_plan
 
+pytestmark = pytest.mark.timeout(120)  # on a machine that has other things to do
+
 QUIET = Plan(conversations=1, messages=8, think_s=2.0, patience=1.0)
 
 Store = Literal["memory", "sqlite"]

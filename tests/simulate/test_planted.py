@@ -8,6 +8,8 @@ from simulate.planted import PLANTED, Plant
 
 from flowc.runtime.simulate.run import run_seed
 
+pytestmark = pytest.mark.timeout(120)  # on a machine that has other things to do
+
 SOON = 150  # seeds; a thousand are allowed
 
 

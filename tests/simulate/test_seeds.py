@@ -9,6 +9,8 @@ from seeds import SCENARIOS, command, game, run_piece
 
 from flowc.runtime.simulate.run import run_seed
 
+pytestmark = pytest.mark.timeout(120)  # on a machine that has other things to do
+
 ROOT = Path(__file__).parents[2]
 SEEDS = 25
 
