@@ -57,7 +57,15 @@ def simulate(
     read = Profile() if profile is None else read_profile(profile, program)
     read = speaking(read, opened, program)
     visits = crowd(read, users, seed)
-    found = forecast(program, visits, read.operations, read.at_once, seed=seed, progress=progress(users, terminal))
+    found = forecast(
+        program,
+        visits,
+        read.operations,
+        read.at_once,
+        turn_s=read.turn_s,
+        seed=seed,
+        progress=progress(users, terminal),
+    )
     figures = summary(found, users)
     if output is not None:
         write(output, picture(f"{program.bot} {program.version}, {users:,} users", found))
@@ -210,7 +218,10 @@ def table(figures: "Summary", terminal: Terminal) -> str:
         ]
     if figures.jobs_left:
         parts.append(terminal.style(f"{figures.jobs_left:,} jobs were not done an hour later", YELLOW))
-    parts += ["", terminal.style(f"the server: at most {figures.turns_per_s:,} messages in a second", DIM)]
+    load = (
+        f"the server: {figures.messages_per_s:,} messages in the busiest second, {figures.server_busiest:.0%} of a core"
+    )
+    parts += ["", terminal.style(f"{load} in the busiest 10 s", DIM)]
     return "\n".join(parts)
 
 

@@ -1,11 +1,12 @@
 """What a crowd would meet: the real engine, kernel, policies and store in simulated time, against backends that are
 queues.
 
-What is simulated takes no time but that of backends and users: the work of the server itself is not in it, so a
-forecast holds as long as its turns are few for the machine (`docs/operating.md`, Capacity).
+The work of the server is one figure, the processor's time of a turn: turns wait for each other as they do where one
+core has too much to do, and admission sees it.
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
@@ -27,7 +28,7 @@ from flowc.runtime.simulate.loop import SimulatedLoop, simulated
 from flowc.runtime.simulate.profile import Operating
 from flowc.runtime.simulate.queueing import QueueingBackend
 from flowc.runtime.simulate.quick import QuickStore
-from flowc.runtime.store.rows import Address, Wanted
+from flowc.runtime.store.rows import Address, Outcome, Unit, Wanted
 from flowc.runtime.values import Shapes
 
 __all__ = ["Called", "Forecast", "Heard", "Job", "forecast"]
@@ -77,6 +78,7 @@ class Job(Struct, frozen=True):
 @dataclass(slots=True)
 class Forecast:
     """What was noted. `attempts` with the second in which they ended; `waiting` is how many jobs there were, once a
+    second; `busy_s` is what the processor worked in each
     second; `seconds` until all had an answer; `jobs_left` when it ended."""
 
     heard: list[Heard] = field(default_factory=list)
@@ -85,7 +87,7 @@ class Forecast:
     attempts: list[tuple[float, Seen]] = field(default_factory=list)
     waiting: list[tuple[float, int]] = field(default_factory=list)
     backends: dict[str, QueueingBackend] = field(default_factory=dict)
-    turns: int = 0
+    busy_s: defaultdict[int, float] = field(default_factory=lambda: defaultdict(float))
     seconds: float = 0.0
     jobs_left: int = 0
 
@@ -100,12 +102,33 @@ class StoreClock:
         return BEGINS_MS + round(self._loop.time() * 1000)
 
 
+class WorkingStore(QuickStore):
+    """Each turn takes the processor's time before it is committed, one after the other."""
+
+    def __init__(self, loop: SimulatedLoop, turn_s: float, busy_s: defaultdict[int, float]) -> None:
+        super().__init__(StoreClock(loop))
+        self._loop = loop
+        self._turn_s = turn_s
+        self._busy_s = busy_s
+        self._free_at = 0.0
+
+    async def commit(self, units: Sequence[Unit]) -> Sequence[Outcome]:
+        takes_s, now = len(units) * self._turn_s, self._loop.time()
+        if takes_s > 0:
+            begins = max(now, self._free_at)
+            self._free_at = begins + takes_s
+            self._busy_s[int(begins)] += takes_s
+            await asyncio.sleep(self._free_at - now)
+        return await super().commit(units)
+
+
 def forecast(
     program: Program,
     visits: Sequence[Visit],
     operations: Mapping[tuple[str, str], Operating],
     at_once: Mapping[str, float],
     *,
+    turn_s: float = 0.0,
     seed: int = 0,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Forecast:
@@ -118,7 +141,8 @@ def forecast(
         of_service = {op: operations.get((name, op), Operating()) for op in service.operations}
         places = at_once.get(name, float("inf"))
         found.backends[name] = QueueingBackend(of_service, places, shapes, clock, Random(f"{seed} {name}"))
-    return simulated(_played(program, visits, found, clock, loop, seed, progress), loop)
+    store = WorkingStore(loop, turn_s, found.busy_s)
+    return simulated(_played(program, visits, found, clock, store, seed, progress), loop)
 
 
 async def _played(
@@ -126,12 +150,11 @@ async def _played(
     visits: Sequence[Visit],
     found: Forecast,
     clock: LoopClock,
-    loop: SimulatedLoop,
+    store: QuickStore,
     seed: int,
     progress: Callable[[int], None],
 ) -> Forecast:
     rng = Random(f"{seed} engine")
-    store = QuickStore(StoreClock(loop))
     services = Noted(program, found.backends, clock, rng, found)
     environment = Environment("simulate")
     opened = Engine.open(program, environment, store=store, services=services, clock=clock, rng=rng, drain_s=0)
@@ -179,7 +202,6 @@ async def _sent(engine: Engine, store: QuickStore, message: Message, found: Fore
         ending = "refused" if refusal.status in (429, 503) else "failed"
     now = clock.now()
     row = (await store.load([Wanted(Address(message.conversation))]))[0].row
-    found.turns += 1
     times = (first or now) - began, now - began
     found.heard.append(Heard(began, message.conversation, row.priority, ending, *times, handed_over))
 

@@ -86,7 +86,8 @@ class Operating:
 @dataclass(frozen=True, slots=True)
 class Profile:
     """`at_once` by service: how many calls it works on; who finds no place waits there. `known`: of so many different
-    users each is one. `waits_for_reply`: a user writes on only when the last message was answered."""
+    users each is one. `waits_for_reply`: a user writes on only when the last message was answered. `turn_s`: of the one
+    processor that a server uses, a turn."""
 
     arrivals: tuple[Stretch, ...] = (Stretch(60.0, 1.0),)
     think: Delay = Delay(8.0, 20.0)
@@ -96,6 +97,7 @@ class Profile:
     values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     at_once: Mapping[str, float] = field(default_factory=dict)
     operations: Mapping[tuple[str, str], Operating] = field(default_factory=dict)
+    turn_s: float = 0.0003
 
     @property
     def seconds(self) -> float:
@@ -123,7 +125,9 @@ def profile_of(table: Mapping[str, object], program: Program) -> Profile:
     root = Table(table, "")
     users = root.table("users")
     services = root.table("services")
-    root.none_but("users", "says", "values", "services")
+    server = root.table("server")
+    root.none_but("users", "says", "values", "services", "server")
+    server.none_but("turn")
     users.none_but("arrivals", "think", "waits_for_reply", "known")
     at_once: dict[str, float] = {}
     operations: dict[tuple[str, str], Operating] = {}
@@ -143,6 +147,7 @@ def profile_of(table: Mapping[str, object], program: Program) -> Profile:
         {name: root.table("values").texts(name) for name in root.table("values").keys},
         at_once,
         operations,
+        server.duration_s("turn") if server.keys else Profile().turn_s,
     )
 
 

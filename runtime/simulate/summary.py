@@ -1,7 +1,7 @@
 """A forecast as figures: by class, by service, and as curves over time. Times are in seconds, shares from 0 to 1."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import inf
 from typing import Final
 
@@ -61,12 +61,14 @@ class OfJobs(Struct, frozen=True):
 
 
 class Summary(Struct, frozen=True):
-    """`seconds` until everybody had an answer. `turns_per_s` in the busiest second."""
+    """`seconds` until everybody had an answer. `messages_per_s` in the busiest second; `server_busiest` is the
+    processor's share in the busiest ten."""
 
     users: int
     messages: int
     seconds: float
-    turns_per_s: int
+    messages_per_s: int
+    server_busiest: float
     classes: tuple[OfClass, ...]
     services: tuple[OfService, ...]
     jobs: tuple[OfJobs, ...]
@@ -82,6 +84,7 @@ def summary(found: Forecast, users: int) -> Summary:
         len(found.heard),
         round(found.seconds, 3),
         max(busiest.values(), default=0),
+        round(_busiest(found.busy_s, found.seconds), 4),
         tuple(_of_class(each, mine) for each in CLASSES if (mine := [h for h in found.heard if h.priority == each])),
         tuple(_of_service(found, name, backend) for name, backend in found.backends.items()),
         tuple(_of_jobs([j for j in found.jobs if (j.service, j.operation, j.priority) == kind]) for kind in kinds),
@@ -116,21 +119,23 @@ def _of_service(found: Forecast, name: str, backend: QueueingBackend) -> OfServi
     seen = [each for _, each in found.attempts if each.service == name and each.sent]
     bounded = backend.places != inf
     seconds = max(found.seconds, 1.0)
-    windows = (
-        sum(backend.busy_s.get(at + second, 0.0) for second in range(BUSIEST_S)) / BUSIEST_S
-        for at in range(0, max(1, int(seconds)), BUSIEST_S)
-    )
     return OfService(
         name,
         len(calls),
         len(seen),
         round(sum(backend.busy_s.values()) / seconds / backend.places, 4) if bounded else None,
-        round(max(windows) / backend.places, 4) if bounded else None,
+        round(_busiest(backend.busy_s, seconds) / backend.places, 4) if bounded else None,
         round(percentile([each.queued_s for each in seen], 95), 4),
         round(percentile(backend.waits_s, 95), 4),
         sum(each.cached for each in calls),
         dict(sorted(Counter(each.outcome for each in calls if each.outcome != "ok").items())),
     )
+
+
+def _busiest(busy_s: Mapping[int, float], seconds: float) -> float:
+    """The work of a second, in the ten seconds that have most."""
+    starts = range(max(1, int(seconds) - BUSIEST_S + 2))
+    return max(sum(busy_s.get(at + second, 0.0) for second in range(BUSIEST_S)) for at in starts) / BUSIEST_S
 
 
 def _of_jobs(jobs: Sequence[Job]) -> OfJobs:

@@ -22,21 +22,22 @@ from flowc.runtime.simulate.profile import Delay, Operating
 from flowc.runtime.simulate.queueing import QueueingBackend
 from flowc.runtime.values import Shapes
 
-BUSY = Path(__file__).parent / "forecasts" / "busy.toml"
-SHOP = ("simulate", "--project", "benchmarks/shop", "--profile", BUSY.relative_to(ROOT))
+FORECASTS = Path(__file__).parent / "forecasts"
+BOT = ("simulate", "--project", "benchmarks/shop", "--profile")
+SHOP = (*BOT, (FORECASTS / "busy.toml").relative_to(ROOT))
 
 
-def test_a_peak_as_a_table(snapshot: SnapshotAssertion) -> None:
-    ran = flowc(*SHOP, "--users", "500", "--seed", "3")
+def test_a_calm_day_as_a_table(snapshot: SnapshotAssertion) -> None:
+    ran = flowc(*BOT, (FORECASTS / "calm.toml").relative_to(ROOT), "--users", "8")
     assert ran.code == 0, ran.err
-    compare(BUSY.with_suffix(".txt"), ran.out, snapshot)
+    compare(FORECASTS / "calm.txt", ran.out, snapshot)
 
 
 def test_the_same_seed_is_the_same_forecast_and_another_is_not(tmp_path: Path) -> None:
     runs = []
     for number, seed in enumerate(("7", "7", "8")):
         path = tmp_path / f"{number}.svg"
-        ran = flowc(*SHOP, "--users", "100", "--seed", seed, "--json", "-o", path)
+        ran = flowc(*SHOP, "--users", "60", "--seed", seed, "--json", "-o", path)
         assert ran.code == 0, ran.err
         runs.append((ran.out, path.read_text()))
     assert runs[0] == runs[1]
@@ -45,13 +46,22 @@ def test_the_same_seed_is_the_same_forecast_and_another_is_not(tmp_path: Path) -
 
 
 def test_more_users_wait_longer_for_the_same_places() -> None:
-    few, many = (json.loads(flowc(*SHOP, "--users", users, "--json").out) for users in ("60", "600"))
+    few, many = (json.loads(flowc(*SHOP, "--users", users, "--seed", "3", "--json").out) for users in ("30", "300"))
     assert few["services"][1]["busiest"] < many["services"][1]["busiest"] <= 1
     assert few["most_jobs"] < many["most_jobs"]
     assert sum(many["services"][1]["failures"].values()) > sum(few["services"][1]["failures"].values())
     by_class = {each["priority"]: each for each in many["classes"]}
     assert by_class["urgent"]["p95_s"] < by_class["normal"]["p95_s"]
     assert many["jobs_left"] == 0
+
+
+def test_who_is_in_the_middle_of_something_important_is_not_refused() -> None:
+    rush = (FORECASTS / "rush.toml").relative_to(ROOT)
+    figures = json.loads(flowc(*BOT, rush, "--users", "600", "--json").out)
+    refused = {each["priority"]: each["refused"] for each in figures["classes"]}
+    assert refused["normal"] > 0
+    assert refused["urgent"] == 0
+    assert figures["server_busiest"] > 0.3
 
 
 def test_without_a_profile_users_say_what_the_chats_say() -> None:
@@ -117,4 +127,4 @@ def test_curves(snapshot: SnapshotAssertion) -> None:
     ]
     text = plot("A & B", panels, [Span(1, 2, "peak")])
     ElementTree.fromstring(text)
-    compare(Path(__file__).parent / "forecasts" / "curves.svg", text, snapshot)
+    compare(FORECASTS / "curves.svg", text, snapshot)
