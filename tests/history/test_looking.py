@@ -73,6 +73,7 @@ async def run(clinic: Ward, *arguments: str) -> Ran:
     return await asyncio.to_thread(flowc, *arguments, "--project", clinic.project)
 
 
+@pytest.mark.timeout(60)
 async def test_pages(clinic: Ward, snapshot: SnapshotAssertion) -> None:
     for name, arguments in PAGES.items():
         ran = await run(clinic, *arguments)
@@ -124,6 +125,7 @@ async def test_a_project_that_changed_since_has_no_lines(clinic: Ward) -> None:
     assert 'if (patient.name == name) and (patient.ward == "b")' in told
 
 
+@pytest.mark.timeout(60)
 async def test_attempts_that_were_not_sent_say_why(tmp_path: Path) -> None:
     async with ward(tmp_path) as made:
         made.records.script("find", NotSent("no connection"))
@@ -135,6 +137,7 @@ async def test_attempts_that_were_not_sent_say_why(tmp_path: Path) -> None:
     assert tried[-1]["why"] == "the breaker is open"
 
 
+@pytest.mark.timeout(60)
 async def test_a_command_without_a_result_says_what_was_tried(tmp_path: Path) -> None:
     async with ward(tmp_path) as made:
         made.records.script("note", NotSent("no connection"))

@@ -89,6 +89,7 @@ COMMANDS = (
 )
 
 
+@pytest.mark.timeout(90)
 async def test_nothing_marked_is_told_by_anybody_but_the_bot_itself(tmp_path: Path) -> None:
     async with ward(tmp_path) as clinic:
         await talk(clinic)
