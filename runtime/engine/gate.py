@@ -38,7 +38,7 @@ class Gate:
             return "admit"
         refusal: TooBusy | Overloaded | None = self._over_limit(session, pending)
         if refusal is None and self._around.line.waiting >= MOST_WAITING:
-            refusal = Overloaded("too much waits here already", self._spread(FULL_S))
+            refusal = overloaded("too much waits here already", self._spread(FULL_S))
         if refusal is not None:
             if (await self._loaded(session, pending)).repetition is None:
                 self._note(refusal)
@@ -62,7 +62,7 @@ class Gate:
         decision = admission.decide(step, around.time.now())
         around.metrics.admissions.add(priority, decision)
         if decision == "refuse":
-            refusal = Overloaded("there is too much to do just now", admission.retry_after_s(self._draw()))
+            refusal = overloaded("there is too much to do just now", admission.retry_after_s(self._draw()))
             self._note(refusal)
             raise refusal
         return decision
@@ -72,7 +72,9 @@ class Gate:
         if limits is None or not isinstance(pending.body, MessageBody | OpenedBody):
             return None
         wait_s = limits.wait_s(pending.owner, user_of(session, pending), self._around.time.now())
-        return TooBusy("more messages came than are allowed", max(wait_s, 1.0)) if wait_s > 0 else None
+        if wait_s <= 0:
+            return None
+        return TooBusy(f"more came than is allowed: send it again in {max(1, round(wait_s))} s", max(wait_s, 1.0))
 
     async def _loaded(self, session: Session, pending: Pending) -> Loaded:
         try:
@@ -98,6 +100,10 @@ class Gate:
             }
             self._around.log("warning", "overloaded", facts)
             self._refused, self._told_at = 0, now
+
+
+def overloaded(why: str, retry_after_s: float) -> Overloaded:
+    return Overloaded(f"{why}: send it again in {round(retry_after_s)} s, with the same id", retry_after_s)
 
 
 def user_of(session: Session, pending: Pending) -> str:
