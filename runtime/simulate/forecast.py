@@ -9,6 +9,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from random import Random
 from typing import Final, Literal
 
@@ -22,7 +23,7 @@ from flowc.runtime.kernel.events import CallResult, Succeeded
 from flowc.runtime.program import Operation, PriorityClass, Program
 from flowc.runtime.services.backend import Backend
 from flowc.runtime.services.calls import Services
-from flowc.runtime.services.port import Adapter, Call, Claim, Later, LoopClock, Seen
+from flowc.runtime.services.port import Call, Claim, Later, LoopClock, Seen
 from flowc.runtime.simulate.crowd import Visit
 from flowc.runtime.simulate.loop import SimulatedLoop, simulated
 from flowc.runtime.simulate.profile import Operating
@@ -134,91 +135,87 @@ def forecast(
 ) -> Forecast:
     """What `visits` meet; `progress` is called with the number of them that are over. The same arguments, the same
     forecast."""
-    loop = SimulatedLoop()
-    found, clock = Forecast(), LoopClock()
+    loop, found = SimulatedLoop(), Forecast()
     shapes = Shapes(program.records, program.zone, program.currency)
     for name, service in program.services.items():
         of_service = {op: operations.get((name, op), Operating()) for op in service.operations}
-        places = at_once.get(name, float("inf"))
-        found.backends[name] = QueueingBackend(of_service, places, shapes, clock, Random(f"{seed} {name}"))
-    store = WorkingStore(loop, turn_s, found.busy_s)
-    return simulated(_played(program, visits, found, clock, store, seed, progress), loop)
-
-
-async def _played(
-    program: Program,
-    visits: Sequence[Visit],
-    found: Forecast,
-    clock: LoopClock,
-    store: QuickStore,
-    seed: int,
-    progress: Callable[[int], None],
-) -> Forecast:
-    rng = Random(f"{seed} engine")
-    services = Noted(program, found.backends, clock, rng, found)
-    environment = Environment("simulate")
-    opened = Engine.open(program, environment, store=store, services=services, clock=clock, rng=rng, drain_s=0)
-    async with opened as engine:
-        sampling = asyncio.ensure_future(_sample(store, found, clock))
-        guests = [asyncio.ensure_future(_visit(engine, store, visit, found, clock)) for visit in visits]
-        for done, guest in enumerate(asyncio.as_completed(guests), 1):
-            await guest
-            progress(done)
-        found.seconds = clock.now()
-        while store.jobs and clock.now() < found.seconds + LONGEST_REST_S:
-            await clock.sleep(SAMPLE_S)
-        found.jobs_left = store.jobs
-        sampling.cancel()
+        places = at_once.get(name, inf)
+        found.backends[name] = QueueingBackend(of_service, places, shapes, LoopClock(), Random(f"{seed} {name}"))
+    crowd = Crowd(WorkingStore(loop, turn_s, found.busy_s), LoopClock(), found, progress)
+    simulated(crowd.play(program, visits, Random(f"{seed} engine")), loop)
     return found
 
 
-async def _visit(engine: Engine, store: QuickStore, visit: Visit, found: Forecast, clock: LoopClock) -> None:
-    """One user, from the first message to the last answer."""
-    await clock.sleep(visit.at_s)
-    answers = []
-    for number, (wait_s, text) in enumerate(visit.messages):
-        await clock.sleep(wait_s)
-        message = Message(visit.conversation, text, id=str(number), user=visit.user)
-        answer = asyncio.ensure_future(_sent(engine, store, message, found, clock))
-        answers.append(answer)
-        if not visit.is_open:
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """Users on their way through one engine."""
+
+    store: QuickStore
+    clock: LoopClock
+    found: Forecast
+    progress: Callable[[int], None]
+
+    async def play(self, program: Program, visits: Sequence[Visit], rng: Random) -> None:
+        """Until all have their answers, and the jobs are done."""
+        services = Noted(program, self.clock, rng, self.found)
+        environment, found, clock = Environment("simulate"), self.found, self.clock
+        async with Engine.open(
+            program, environment, store=self.store, services=services, clock=clock, rng=rng, drain_s=0
+        ) as engine:
+            sampling = asyncio.ensure_future(self._sample())
+            guests = [asyncio.ensure_future(self._visit(engine, visit)) for visit in visits]
+            for done, guest in enumerate(asyncio.as_completed(guests), 1):
+                await guest
+                self.progress(done)
+            found.seconds = clock.now()
+            while self.store.jobs and clock.now() < found.seconds + LONGEST_REST_S:
+                await clock.sleep(SAMPLE_S)
+            found.jobs_left = self.store.jobs
+            sampling.cancel()
+
+    async def _visit(self, engine: Engine, visit: Visit) -> None:
+        """One user, from the first message to the last answer."""
+        await self.clock.sleep(visit.at_s)
+        answers = []
+        for number, (wait_s, text) in enumerate(visit.messages):
+            await self.clock.sleep(wait_s)
+            message = Message(visit.conversation, text, id=str(number), user=visit.user)
+            answer = asyncio.ensure_future(self._send(engine, message))
+            answers.append(answer)
+            if not visit.is_open:
+                await answer
+        for answer in answers:
             await answer
-    for answer in answers:
-        await answer
 
+    async def _send(self, engine: Engine, message: Message) -> None:
+        began, first = self.clock.now(), 0.0
+        ending: Ending = "answered"
+        handed_over = False
+        try:
+            answer = await engine.accept(message)
+            if isinstance(answer, Accepted):
+                first = self.clock.now()
+                answer = await engine.handle(message)  # the same id: it is attached to the turns that run
+            ending = "failed" if answer.outcome == "fault" else "answered"
+            handed_over = answer.state == "handoff"
+        except Refusal as refusal:
+            ending = "refused" if refusal.status in (429, 503) else "failed"
+        now = self.clock.now()
+        row = (await self.store.load([Wanted(Address(message.conversation))]))[0].row
+        times = (first or now) - began, now - began
+        self.found.heard.append(Heard(began, message.conversation, row.priority, ending, *times, handed_over))
 
-async def _sent(engine: Engine, store: QuickStore, message: Message, found: Forecast, clock: LoopClock) -> None:
-    began, first = clock.now(), 0.0
-    ending: Ending = "answered"
-    handed_over = False
-    try:
-        answer = await engine.accept(message)
-        while isinstance(answer, Accepted):
-            first = first or clock.now()
-            answer = await engine.accept(message)  # the same id: it is attached to the turns that run
-        ending = "failed" if answer.outcome == "fault" else "answered"
-        handed_over = answer.state == "handoff"
-    except Refusal as refusal:
-        ending = "refused" if refusal.status in (429, 503) else "failed"
-    now = clock.now()
-    row = (await store.load([Wanted(Address(message.conversation))]))[0].row
-    times = (first or now) - began, now - began
-    found.heard.append(Heard(began, message.conversation, row.priority, ending, *times, handed_over))
-
-
-async def _sample(store: QuickStore, found: Forecast, clock: LoopClock) -> None:
-    while True:
-        found.waiting.append((clock.now(), store.jobs))
-        await clock.sleep(SAMPLE_S)
+    async def _sample(self) -> None:
+        while True:
+            self.found.waiting.append((self.clock.now(), self.store.jobs))
+            await self.clock.sleep(SAMPLE_S)
 
 
 class Noted(Services):
     """The services, with a note of what each call and each job came to."""
 
-    def __init__(
-        self, program: Program, adapters: Mapping[str, Adapter], clock: LoopClock, rng: Random, found: Forecast
-    ) -> None:
-        super().__init__(program, adapters, clock=clock, draw=rng.random, watch=self._seen)
+    def __init__(self, program: Program, clock: LoopClock, rng: Random, found: Forecast) -> None:
+        super().__init__(program, found.backends, clock=clock, draw=rng.random, watch=self._seen)
         self._time = clock
         self._found = found
         self._outcomes: dict[int, str] = {}  # of the calls under way, before any cache
