@@ -94,6 +94,7 @@ def explain(rows: Sequence[JournalRow], turn: int, loads: Loads) -> Explained:
 
 
 def _learn_command(masks: Masks, turn: Replayed) -> None:
+    masks.under(turn.loaded.program)
     if turn.taken is not None and isinstance(turn.taken.event, CommandDone):
         called = _called_of(turn.taken.steps)
         if called is not None:
@@ -102,6 +103,7 @@ def _learn_command(masks: Masks, turn: Replayed) -> None:
 
 def _explained(turn: Replayed, masks: Masks) -> Explained:
     row, program = turn.row, turn.loaded.program
+    masks.under(program)
     spoken = decode(row.entry.replies, Spoken)
     notes = decode(row.entry.notes, Notes) if row.entry.notes else Notes()
     event = event_in(turn)
@@ -149,6 +151,7 @@ def happened(event: Event | None, turn: Replayed, masks: Masks) -> Happened:
     """The event, without what may not be shown. Without the state before it no text is shown: who knows what was
     asked."""
     program = turn.loaded.program
+    masks.under(program)
     match event:
         case None:
             return Happened("sealed", detail="it has a secret")

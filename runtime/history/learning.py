@@ -24,6 +24,7 @@ __all__ = ["is_private", "learn_turn", "slot_type"]
 def learn_turn(masks: Masks, loaded: LoadedProgram, before: Position | None, taken: Retaken) -> None:
     """From one turn: its event, what its calls were given and gave, and the state after it."""
     program = loaded.program
+    masks.under(program)
     match taken.event:
         case MessageReceived(user=user) as event:
             _learn_user(masks, program, user, event.conversation)

@@ -84,7 +84,10 @@ def look(
     for each in turns:
         if each.taken is not None:
             learn_turn(masks, each.loaded, each.before, each.taken)
+    masks.under(program)
     learn_position(masks, program, position)
+    taken = tuple([_taken(turn, masks) for turn in turns])
+    masks.under(program)
     return Look(
         row.address,
         conversation_hash(row.address),
@@ -105,7 +108,7 @@ def look(
         tuple(map(_outstanding, commands)),
         late,
         tuple([_waiting(event) for event in found.inbox]),
-        tuple([_taken(turn, masks) for turn in turns]),
+        taken,
     )
 
 

@@ -27,12 +27,16 @@ NAMES_OF_USER: Final = {"locale": Text(), "zone": Text(), "channel": Text()}  # 
 
 
 class Masks:
-    """Of one program, and of one conversation: it remembers the marked values of it."""
+    """Of one conversation: it remembers the marked values of it. `program` is the version that it runs just now."""
 
     def __init__(self, program: Program) -> None:
         self._program = program
         self._known: set[str] = set()
         self._pattern: re.Pattern[str] | None = None
+
+    def under(self, program: Program) -> None:
+        """What follows is of another version, whose records may differ."""
+        self._program = program
 
     # ----------------------------------------------------------------------------------------------------------- values
 

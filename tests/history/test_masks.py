@@ -8,12 +8,13 @@ import pytest
 from history.ward import CLINIC
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from flowc.compiler.compile import compile_project
 from flowc.compiler.project import open_project
 from flowc.runtime.history.masks import LONGEST, MASK, Masks
 from flowc.runtime.program import Program
-from flowc.runtime.types import Basic, ListOf, Marked, Number, Optional, Record, Text, Type
+from flowc.runtime.types import Basic, Field, ListOf, Marked, Number, Optional, Record, Text, Type
 from flowc.runtime.values import Money, Value
 
 PII = Marked("pii", Text())
@@ -90,3 +91,13 @@ def test_a_text_that_shows_a_marked_value_is_the_flows_own_words() -> None:
     assert masks.reply(said, flow, "who") == f"Welcome back to ward b, {MASK}, born {MASK}."
     assert masks.reply(said, flow, "goodbye") == said, "no text of that state shows a marked value"
     assert masks.reply("Badge 7 is known.", flow, "on arrived") == f"Badge {MASK} is known."
+
+
+def test_records_are_those_of_the_version_that_runs() -> None:
+    masks, older = Masks(clinic()), replace(clinic(), records={"Visitor": (Field("name", PII),)})
+    masks.under(older)
+    masks.learn(Record("Visitor"), {"name": "Grace Hopper"})
+    assert masks.shown(Record("Visitor"), {"name": "Grace Hopper"}) == f"{{name: {MASK}}}"
+    masks.under(clinic())
+    assert masks.shown(Record("Patient"), PATIENT) == f'{{name: {MASK}, born: {MASK}, ward: "a"}}'
+    assert masks.text("by Grace Hopper") == f"by {MASK}", "what is known stays known"
