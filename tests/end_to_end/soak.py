@@ -160,13 +160,13 @@ async def disturb(soak: Soak, until: float, every_s: float) -> None:
 
 
 async def end(soak: Soak) -> None:
-    """Ends the server as an operator does."""
+    """Ends the server as an operator does; one that is only starting just goes."""
     soak.signal(signal.SIGTERM)
     assert soak.server is not None
     began = time.monotonic()
     with suppress(subprocess.TimeoutExpired):
         await asyncio.to_thread(soak.server.wait, 2 * ENDS_S)
-    if soak.server.poll() != 0 or time.monotonic() - began > ENDS_S:
+    if soak.server.poll() not in (0, -signal.SIGTERM) or time.monotonic() - began > ENDS_S:
         soak.finds("stuck", f"the server ended with {soak.server.poll()} after {time.monotonic() - began:.1f} s")
         soak.signal(signal.SIGKILL)
         soak.server.wait()
