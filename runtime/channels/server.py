@@ -1,10 +1,12 @@
 """A web server around the HTTP face: a socket that is bound before anything starts, uvicorn, and an orderly end."""
 
+import asyncio
+import resource
 import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Final
+from typing import ClassVar, Final
 
 import anyio
 import uvicorn
@@ -18,6 +20,14 @@ DRAIN_S: Final = 10  # for what runs
 FLUSH_S: Final = 2  # for answers that are on their way then
 BACKLOG: Final = 2048
 MAX_HEAD: Final = 64 * 1024
+MOST_CONNECTIONS: Final = 10_000
+LEAST_CONNECTIONS: Final = 100
+OTHER_FILES: Final = 128
+TOO_MANY: Final = (
+    b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 2\r\nconnection: close\r\n"
+    b"content-type: application/problem+json\r\ncontent-length: 89\r\n\r\n"
+    b'{"type":"about:blank","title":"unavailable","status":503,"detail":"too many connections"}'
+)
 
 
 class PortTaken(Exception):  # noqa: N818  # the fact, as the caller words it
@@ -40,11 +50,24 @@ def bound(host: str, port: int) -> socket.socket:
     return listening
 
 
-class Bounded(DirectProtocol):
-    """HTTP whose heads have a bound: uvicorn's collects headers for as long as they come."""
+def most_connections() -> int:
+    """How many may be open: as many as there may be files, but for what else is open."""
+    return max(LEAST_CONNECTIONS, min(MOST_CONNECTIONS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - OTHER_FILES))
 
+
+class Bounded(DirectProtocol):
+    """HTTP with bounds: on heads, for uvicorn's collects headers as long as they come, and on connections, for the
+    store needs files too."""
+
+    most: ClassVar[int] = most_connections()
     _is_head = True
     _head_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as its own is
+        super().connection_made(transport)
+        if len(self.connections) > self.most:
+            transport.write(TOO_MANY)
+            transport.close()
 
     def data_received(self, data: bytes) -> None:
         self._head_bytes += len(data)

@@ -22,6 +22,7 @@ from flowc.runtime.channels.server import bound, serve
 from flowc.runtime.channels.tokens import Token, Tokens, hashed
 from flowc.runtime.engine.watching import watching
 from flowc.runtime.environment import Environment
+from flowc.runtime.policy.limits import Rates
 from flowc.runtime.program import Program
 from flowc.runtime.services.calls import Services
 from flowc.runtime.services.port import Adapter
@@ -129,6 +130,7 @@ async def serving(
     port: int = 0,
     drawn: str | None = None,
     tracing: Tracing | None = None,
+    rates: Rates | None = None,
 ) -> AsyncIterator[Desk]:
     """A server of the desk; it ends as it does on SIGTERM. `drawn` is the token for its own machine."""
     clock, rng, program, metrics = SimulatedClock(START_MS), Random(7), desk(), Metrics()
@@ -149,7 +151,7 @@ async def serving(
 
     opened = Engine.open(
         program,
-        Environment(),
+        Environment(rates=rates or Rates()),
         store=store or MemoryStore(clock),
         services=Services(program, {"shop": adapter}, clock=clock, draw=rng.random, watch=watch),
         clock=clock,
