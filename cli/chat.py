@@ -188,4 +188,16 @@ async def one(talk: Talk, text: str, view: View) -> None:
             except Stop as stop:
                 print(f"{stop.message}; {stop.help}")
         case _:
-            view.show(await talk.say(text))
+            await said(talk, text, view)
+
+
+async def said(talk: Talk, text: str, view: View) -> None:
+    """A message. What is refused is told to who can say it again; a script ends with it."""
+    from flowc.runtime.engine.errors import Refusal
+
+    try:
+        view.show(await talk.say(text))
+    except Refusal as refusal:
+        if not view.is_live:
+            raise
+        view.remark(str(refusal))
