@@ -9,7 +9,7 @@ from flowc.runtime.engine.seal import SealBroken
 from flowc.runtime.engine.stored import Body, DamagedBody, SealedBody, body_of
 from flowc.runtime.engine.surroundings import Surroundings
 from flowc.runtime.store.recent import EventHash
-from flowc.runtime.store.rows import Address, InboxEvent, Incoming
+from flowc.runtime.store.rows import Address, InboxEvent, Incoming, Wanted
 
 
 class Inbox:
@@ -36,6 +36,12 @@ class Inbox:
     def learn(self, events: Sequence[InboxEvent], *, is_whole: bool) -> None:
         self._events = events
         self.is_whole = is_whole
+
+    async def look(self) -> None:
+        """What is behind the first one."""
+        if not self.is_whole:
+            loaded = (await self._around.store.load([Wanted(self._address)]))[0]
+            self.learn(loaded.inbox, is_whole=True)
 
     async def counted(self, pending: Pending) -> bool:
         """Counts a try before it is made, in the store where the event is there. False: it is consumed."""

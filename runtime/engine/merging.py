@@ -1,10 +1,27 @@
 """`while busy merge within D`: messages that waited while a turn ran are taken as one."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from itertools import dropwhile
 
+from flowc.runtime.engine.inbox import Inbox
 from flowc.runtime.engine.message import LONGEST_TEXT_BYTES
 from flowc.runtime.engine.pending import Pending
+from flowc.runtime.engine.perform import Stand
 from flowc.runtime.engine.stored import MessageBody
+from flowc.runtime.store.recent import EventHash
+
+
+async def with_those_behind(
+    inbox: Inbox, known: Callable[[EventHash], Pending | None], stand: Stand, first: Pending
+) -> Pending:
+    """The first of the inbox, with those that its flow takes together with it."""
+    program = stand.deployed.program
+    within_ms = program.flows[program.main].merge_within_ms
+    if within_ms is None or not isinstance(first.body, MessageBody):
+        return first
+    await inbox.look()
+    behind = dropwhile(lambda each: each.number is not None and each.number <= (first.number or 0), inbox.events(known))
+    return merged(first, behind, within_ms)
 
 
 def merged(first: Pending, behind: Iterable[Pending], within_ms: int) -> Pending:

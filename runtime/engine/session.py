@@ -11,27 +11,25 @@ a timer that is due (`timer`). Everything else is in the inbox before anybody is
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from itertools import dropwhile
 from typing import Final
 
 from msgspec.structs import replace
 
 from flowc.runtime.engine.answers import Answers, Chain, answer_of, answer_of_known, is_complete, joined
-from flowc.runtime.engine.classes import class_of
+from flowc.runtime.engine.classes import class_of, known_class, lent_class
 from flowc.runtime.engine.counts import Counts
 from flowc.runtime.engine.errors import NotFound, Unavailable, conflict, erased, full, nobody
 from flowc.runtime.engine.inbox import Inbox
-from flowc.runtime.engine.merging import merged
+from flowc.runtime.engine.merging import with_those_behind
 from flowc.runtime.engine.message import Sent, Turn
 from flowc.runtime.engine.pending import Pending, incoming_of
 from flowc.runtime.engine.perform import Made, Performer, Stand, with_source
 from flowc.runtime.engine.place import Place
-from flowc.runtime.engine.stored import DamagedBody, MessageBody
+from flowc.runtime.engine.stored import DamagedBody
 from flowc.runtime.engine.surroundings import Surroundings
 from flowc.runtime.engine.turn import MOST_TRIES, Fault, reason_of, rest_of, verdict
 from flowc.runtime.errors import StoreUnavailable
 from flowc.runtime.program import PriorityClass
-from flowc.runtime.store.port import RANK
 from flowc.runtime.store.recent import EventHash
 from flowc.runtime.store.rows import (
     Address,
@@ -131,7 +129,7 @@ class Session:
             self._start()
         else:
             if self._place.is_wanted:
-                self._place.lend(self._lent, pending.at_ms)
+                self._place.lend(lent_class(self._around, self._row), pending.at_ms)
             self._around.start(self._store_behind(pending))
         return answer
 
@@ -179,11 +177,15 @@ class Session:
         return not self.is_running and self._direct is None and not self._results and not is_between
 
     def _start(self) -> None:
-        if self._place.enter(self._class):
+        if self._place.enter(known_class(self._around, self._row)):
             self._begin_to_run()
         else:
             self._place.want()
             self._around.start(self._stand_in_line())
+
+    @property
+    def _row(self) -> Row | None:
+        return None if self.stand is None else self.stand.row
 
     def _begin_to_run(self) -> None:
         self._task = self._around.start(self._run())
@@ -193,8 +195,12 @@ class Session:
         with suppress(Exception):  # the turn will meet that too, and says so
             if self.stand is None:
                 await self._look_up()
-        direct, row = self._direct, None if self.stand is None else self.stand.row
-        priority = self._class if row is None or direct is None else class_of(self._around, row, direct.body)
+        direct, row = self._direct, self._row
+        priority = (
+            known_class(self._around, row)
+            if row is None or direct is None
+            else class_of(self._around, row, direct.body)
+        )
         if self._place.enter(priority):
             return self._begin_to_run()
         owner = direct.owner if direct is not None and direct.owner else "" if row is None else row.owner
@@ -202,24 +208,6 @@ class Session:
             priority, owner, self._around.store.clock.now_ms() if direct is None else direct.at_ms
         )
         return None
-
-    @property
-    def _class(self) -> PriorityClass:
-        """The class of what it does next, as far as that is known without a look-up."""
-        stand = self.stand
-        return self._opening_class if stand is None or stand.row.is_new else stand.row.priority
-
-    @property
-    def _lent(self) -> PriorityClass:
-        """The class of a message that has to wait for what its own conversation does."""
-        own, opening = self._class, self._opening_class
-        return own if RANK[own] < RANK[opening] else opening
-
-    @property
-    def _opening_class(self) -> PriorityClass:
-        """The class that the bot's conversations begin with, where that is the same for all."""
-        rules = self._around.current.loaded.main.priorities
-        return rules[0].priority if rules and rules[0].when is None else "normal"
 
     # --------------------------------------------------------------------------------------------------------- the loop
 
@@ -329,26 +317,13 @@ class Session:
                 return None
             found = verdict(stand.row, stand.position, pending.body)
             if found == "take":
-                return await self._with_those_behind(stand, pending)
+                return await with_those_behind(self._inbox, self._answers.find, stand, pending)
             if found == "drop":
                 await self._drop(stand, pending)
                 return None
         if not self._inbox.is_whole:
             self._inbox.forget()
         return None
-
-    async def _with_those_behind(self, stand: Stand, first: Pending) -> Pending:
-        """`while busy merge`: messages that waited together are taken together."""
-        program = stand.deployed.program
-        within_ms = program.flows[program.main].merge_within_ms
-        if within_ms is None or not isinstance(first.body, MessageBody):
-            return first
-        if not self._inbox.is_whole:
-            loaded = (await self._around.store.load([Wanted(self.address)]))[0]
-            self._inbox.learn(loaded.inbox, is_whole=True)
-        events = self._inbox.events(self._answers.find)
-        behind = dropwhile(lambda each: each.number is not None and each.number <= (first.number or 0), events)
-        return merged(first, behind, within_ms)
 
     async def _from_hand(self, stand: Stand) -> Pending | None:
         direct, timer = self._direct, self._timer
@@ -611,7 +586,7 @@ class Session:
     async def _receive(self, group: list[Pending]) -> None:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         for pending in group:
-            pending.storing, pending.priority = done, self._lent
+            pending.storing, pending.priority = done, lent_class(self._around, self._row)
         incoming = [self._incoming(pending) for pending in group]
         try:
             receipts = await self._around.store.receive(incoming, self._around.holder)
