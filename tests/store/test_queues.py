@@ -17,13 +17,17 @@ from store.making import (
 )
 
 from flowc.runtime.kernel.events import CommandKey
+from flowc.runtime.policy.dispatch import Dispatch
 from flowc.runtime.policy.lanes import SPACING_MS, Queue
+from flowc.runtime.policy.places import Places
+from flowc.runtime.program import PriorityClass
 from flowc.runtime.store.overview import Pause
 from flowc.runtime.store.port import ALL_SHARDS, Store
 from flowc.runtime.store.queues import Queues
 from flowc.runtime.store.rows import Address, Holder, Postponed, Start, StoredCommand
 
 K = CommandKey("k")
+LOW: tuple[PriorityClass, ...] = ("low", "bulk")
 
 
 async def all_of(store: Store, holder: Holder = A) -> dict[Queue, list[tuple[str, int]]]:
@@ -132,3 +136,25 @@ async def test_with_a_rate_the_pause_ends_and_is_not_counted_twice(store: Store,
     assert await store.resume("orders")
     (one,) = await store.commands(ANNA)
     assert one.until_ms == START_MS + 62_000
+
+
+async def test_behind_an_hour_of_low_and_bulk_work_an_urgent_command_is_next(store: Store, clock: ManualClock) -> None:
+    """One place, which each command holds for a moment."""
+    dispatch = Dispatch(Places(1), {"orders": 1})
+    for number in range(40):
+        jobs = tuple(command(f"{number}.{name}", deferred=True, priority=name) for name in LOW)
+        await begun(store, Address(f"c{number}"), commands=jobs)
+        clock.at_ms += 90_000
+
+    async def next_one() -> str:
+        copy = dispatch.copied()
+        claims = await store.claim("commands", ALL_SHARDS, 9, A, pick=lambda queues: copy.copied().pick(queues, 0.0))
+        [claimed] = claims.commands
+        return claimed.key
+
+    for number in range(5):
+        assert await next_one() != "urgent"
+        hurry = command("urgent", due_ms=clock.at_ms, priority="urgent")
+        row = await begun(store, Address(f"urgent{number}"), commands=(hurry,))
+        assert await next_one() == "urgent"
+        await committed(store, unit(row, message("done", row.address), settles=CommandKey("urgent")))
