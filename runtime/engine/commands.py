@@ -285,7 +285,7 @@ class Commands:
             body_bytes(self._sealed(held, ResultBody(held.key, result, held.cause, tried))),
             incarnation=held.incarnation,
         )
-        done = Result(held.address, held.key, self._result_bytes(held, result), event)
+        done = Result(held.address, held.key, self._result_bytes(held, result), event, _only_of(held, result))
         [settlement] = await self._around.store.settle([done], self._around.holder)
         match settlement:
             case Settled():
@@ -298,7 +298,14 @@ class Commands:
 
     def _awaited(self, held: Held, result: CallResult, tried: tuple[Tried, ...]) -> Pending:
         body = ResultBody(held.key, result, held.cause, tried)
-        return Pending(result_hash(held.key), body, incarnation=held.incarnation, cause=held.cause, settles=held.key)
+        return Pending(
+            result_hash(held.key),
+            body,
+            incarnation=held.incarnation,
+            cause=held.cause,
+            settles=held.key,
+            attempt=_only_of(held, result),
+        )
 
     def _is_secret(self, held: Held) -> bool:
         return (held.service, held.operation) in self._around.current.secrets.results
@@ -311,6 +318,12 @@ class Commands:
     def _result_bytes(self, held: Held, result: CallResult) -> bytes:
         stored = encode(StoredResult(result))
         return encode(StoredResult(None, self._around.seal.close(stored))) if self._is_secret(held) else stored
+
+
+def _only_of(held: Held, result: CallResult) -> int | None:
+    """The attempt that a result is of, where it says that nothing was done: another server may have begun a later one
+    when our lease had lapsed, of which that is not true."""
+    return held.attempt if isinstance(result, CallFailure) and result.kind != "unknown" else None
 
 
 def _is_interrupted(held: Held) -> bool:

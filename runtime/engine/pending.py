@@ -30,8 +30,9 @@ from flowc.runtime.telemetry.tracing import Here
 class Pending(Struct, eq=False):
     """`body` None: no event, but the turn that must follow the last one. `at_ms` it was received, by the store's clock,
     and `offered_s` by ours (0: not here). `number` in the inbox, once it is there. `cause`: the message that led to it.
-    `settles`: the command that its turn sets done. `storing` is done when the store has answered; `submitted` while a
-    commit with it is under way. `waiting` are those who want the answer. `is_unfinished`: nobody here learned of its
+    `settles`: the command that its turn sets done, with `attempt` only while that is its last one. `storing` is done
+    when the store has answered; `submitted` while a commit with it is under way. `waiting` are those who want the
+    answer. `is_unfinished`: nobody here learned of its
     turn, and what that caused may not be over. `alarm` is generation and length of the timer in whose row its tries are
     counted; `is_counted`: the next one is. `around`: the trace that it came with. `merged` are the messages behind it
     that it is taken with. `has_begun`: its turn was tried. `priority` is what it lends to what it waits for."""
@@ -44,6 +45,7 @@ class Pending(Struct, eq=False):
     incarnation: int | None = None
     cause: EventHash | None = None
     settles: CommandKey | None = None
+    attempt: int | None = None
     number: int | None = None
     tries: int = 0
     alarm: tuple[int, int] | None = None

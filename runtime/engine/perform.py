@@ -296,6 +296,7 @@ class Performer:
             commands_of(taken, deployed.program.services, around.holder, deployed.secrets, around.seal),
             timers_of(step, taken.now_ms, around.holder.lease_ms),
             pending.settles,
+            pending.attempt,
             takes_next=True,
             dead=dead,
         )

@@ -40,6 +40,7 @@ from flowc.runtime.store.rows import (
     Outcome,
     Receipt,
     Received,
+    Result,
     Row,
     Settled,
     Settlement,
@@ -302,11 +303,12 @@ class Book:
             if command.address == one.address and command.result is None and not one.is_erased
         }
 
-    def settled(self, key: CommandKey, event: Incoming, settlement: Settlement, seal: Seal) -> None:
+    def settled(self, result: Result, settlement: Settlement, seal: Seal) -> None:
+        key, event = result.key, result.event
         if isinstance(settlement, Settled):
             self._told(key, event, seal)
             self._stored(event, settlement.number)
-        elif self.commands[key].result is None and not self.kept(event.address).is_erased:
+        elif result.attempt is None and self.commands[key].result is None and not self.kept(event.address).is_erased:
             raise self.broken(f"{event.address}: the result of {key} is taken for a second one")
 
     def waits(self, key: CommandKey, until_ms: int) -> None:

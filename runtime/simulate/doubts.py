@@ -98,7 +98,7 @@ class Doubts:
                 known, number = self.book.commands.get(result.key), numbers.get(result.event.hash)
                 is_done = all(command.key != result.key for command in commands)
                 if known is not None and known.result is None and is_done and number is not None:
-                    self.book.settled(result.key, result.event, Settled(number, first=False), promise.seal)
+                    self.book.settled(result, Settled(number, first=False), promise.seal)
             case int(number):
                 if number not in numbers.values():
                     self.book.discarded(promise.address, number)

@@ -192,7 +192,7 @@ class SimulatedStore:
     async def settle(self, results: Sequence[Result], holder: Holder) -> Sequence[Settlement]:
         def learn(settlements: Sequence[Settlement]) -> None:
             for result, settlement in zip(results, settlements, strict=True):
-                self._book.settled(result.key, result.event, settlement, self._seal)
+                self._book.settled(result, settlement, self._seal)
 
         promises = [Promise(result.address, result, self._seal) for result in results]
         addresses = {result.address for result in results}

@@ -80,7 +80,8 @@ def settle(connection: apsw.Connection, result: Result, holder: Holder, now_ms: 
     if not isinstance(found, Standing) or found.erased:
         return Gone()
     connection.execute(
-        "DELETE FROM command WHERE shard = ? AND address = ? AND key = ?", (shard, result.address, result.key)
+        "DELETE FROM command WHERE shard = ?1 AND address = ?2 AND key = ?3 AND attempt = coalesce(?4, attempt)",
+        (shard, result.address, result.key, result.attempt),
     )
     if not connection.changes():
         return _late(connection, result, shard, now_ms)

@@ -163,7 +163,9 @@ class MemoryStore:
             live = {deployment.number for deployment in self._deployments if deployment.state != "past"}
             if unit.deployment < base.deployment or unit.deployment not in live:
                 return "deployment"
-        return "settled" if unit.settles is not None and unit.settles not in one.commands else None
+        if unit.settles is not None and not remembered.may_settle(one, unit.settles, unit.settles_attempt):
+            return "settled"
+        return None
 
     def _write(self, one: remembered.Conversation, unit: Unit, events: Sequence[Incoming], now_ms: int) -> Committed:
         base, number = unit.base, unit.incarnation
@@ -341,7 +343,7 @@ class MemoryStore:
         one = self._of(result.address)
         if one.row.erased or not one.rows:
             return Gone()
-        if result.key not in one.commands:
+        if not remembered.may_settle(one, result.key, result.attempt):
             return Late(remembered.add_late(one, result.key, self._clock.now_ms()))
         del one.commands[result.key]
         receipt = self._receive(result.event, holder, self._clock.now_ms())

@@ -155,6 +155,11 @@ def messages(one: Conversation, after: int, last: int) -> list[InboxEvent]:
     return [held.held for held in one.inbox if held.held.event.kind == "message" and after < held.held.number <= last]
 
 
+def may_settle(one: Conversation, key: CommandKey, attempt: int | None) -> bool:
+    command = one.commands.get(key)
+    return command is not None and attempt in (None, command.attempt)
+
+
 def stays_open(unit: Unit) -> bool:
     """Whether somebody is waited for after it, but for the result of a write."""
     return not unit.ended and all(command.deferred for command in unit.commands)

@@ -209,12 +209,14 @@ class Postponed(Struct, frozen=True):
 
 class Result(Struct, frozen=True):
     """How a command ended, outside of a turn: its `event` is put into the inbox in the transaction that sets the
-    command done. A result that a turn takes at once is settled by its unit. `body` is recorded when it comes late."""
+    command done. A result that a turn takes at once is settled by its unit. `body` is recorded when it comes late.
+    `attempt`: it says of this attempt that it did nothing, which settles the command only while no later one began."""
 
     address: Address
     key: CommandKey
     body: bytes
     event: Incoming
+    attempt: int | None = None
 
 
 class Settled(Struct, frozen=True):
@@ -312,6 +314,7 @@ class Unit(Struct, frozen=True):
     commands: tuple[NewCommand, ...] = ()
     timers: tuple[SilenceTimer, ...] = ()
     settles: CommandKey | None = None
+    settles_attempt: int | None = None  # as `attempt` of a result
     takes_next: bool = False
     pushes: bool = False
     dead: Dead | None = None

@@ -129,8 +129,11 @@ def _refused(
         if unit.deployment < base.deployment or not connection.execute(live, (unit.deployment,)).fetchone():
             return Lost("deployment")
     if unit.settles is not None:
-        outstanding = "SELECT 1 FROM command WHERE shard = ? AND address = ? AND key = ?"
-        if not connection.execute(outstanding, (shard, base.address, unit.settles)).fetchone():
+        outstanding = (
+            "SELECT 1 FROM command WHERE shard = ?1 AND address = ?2 AND key = ?3 AND attempt = coalesce(?4, attempt)"
+        )
+        wanted = (shard, base.address, unit.settles, unit.settles_attempt)
+        if not connection.execute(outstanding, wanted).fetchone():
             return Lost("settled")
     return None
 

@@ -3,7 +3,8 @@
 import asyncio
 from random import Random
 
-from engine.world import Server, Trouble, World, probe
+import pytest
+from engine.world import LEASE_S, Server, Trouble, World, probe
 
 from flowc.runtime.engine.replay import replay
 from flowc.runtime.engine.seal import Seal
@@ -243,3 +244,20 @@ async def test_a_job_of_an_incarnation_before_opens_nothing_and_hinders_no_other
         assert [row.ended for row in rows] == [True, True, True]
         replay(load(probe()), rows, Seal(bytes(32), Random(0).randbytes))
     assert not await world.store.commands(Address("c"))
+
+
+@pytest.mark.parametrize("text", ["later", "pay"])
+async def test_a_failure_of_a_lapsed_attempt_is_not_that_of_a_later_one(world: World, text: str) -> None:
+    first, second = world.backends.hold("pay"), world.backends.hold("pay")
+    async with world.serving() as one, world.serving() as other:
+        await one.say("what")
+        asked = one.saying(text)
+        await one.settle()
+        await other.wait(LEASE_S + 1)
+        assert len(world.backends.of("pay")) == 2
+        first.give(CallFailure("overloaded"))  # it waited, and was never sent
+        await one.settle()
+        second.give(Succeeded("receipt"))
+        await other.settle()
+        assert any(text.endswith("aid receipt.") for text in await other.said())
+        asked.cancel()
