@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 AGAIN_S: Final = 2.0
 GIVES_UP_S: Final = 20.0  # on one request; then the same is sent again
+EDGE_S: Final = 0.2
 SCOPE: Final = "users"
 STREAM_S: Final = 60.0  # a stream is broken off after that, and begun again where it was
 
@@ -38,7 +39,7 @@ async def converse(world: "World", name: str, rng: Random) -> None:
     plan = world.faults.plan
     sent: list[asyncio.Task[None]] = []
     for number in range(plan.messages):
-        await asyncio.sleep(rng.expovariate(1 / plan.think_s))
+        await asyncio.sleep(_think_s(world, Address(name), rng))
         sent.append(asyncio.ensure_future(_act(world, name, rng, number)))
         if rng.random() < plan.patience:
             await asyncio.wait([sent[-1]], timeout=GIVES_UP_S * 3)
@@ -48,6 +49,15 @@ async def converse(world: "World", name: str, rng: Random) -> None:
             sent.append(asyncio.ensure_future(_erase(world, name)))
     for task in sent:
         await task
+
+
+def _think_s(world: "World", address: Address, rng: Random) -> float:
+    """How long a user thinks; some until a silence is over, and then say something just before or after its end."""
+    one = world.book.kept(address)
+    dues = [timer.due_ms for timer in one.timers.get(one.current, ())]
+    if dues and world.faults.happens(world.faults.plan.edges):
+        return max(0.0, world.clock.until_s(min(dues)) + (rng.random() - 0.5) * EDGE_S)
+    return rng.expovariate(1 / world.faults.plan.think_s)
 
 
 async def _act(world: "World", name: str, rng: Random, number: int) -> None:

@@ -40,6 +40,7 @@ class Plan:
     conversations: int = 1
     messages: int = 6
     think_s: float = 4.0
+    edges: float = 0.0  # a user speaks when a silence ends
     patience: float = 0.7  # a user waits for the answer before the next message
     crash: float = 0.0
     crashes: Sequence[int] = ()
@@ -77,6 +78,7 @@ def planned(rng: Random, *, store: Literal["memory", "sqlite"] | None = None) ->
         messages=rng.randint(3, 14),
         think_s=rng.choice((0.1, 2.0, 10.0, 120.0)),
         patience=rng.choice((1.0, 0.8, 0.3)),
+        edges=some(0.3, 0.5),
         crash=some(0.4, 0.03),
         stops=some(0.2, 0.2),
         store_troubles=some(0.3, 0.1),

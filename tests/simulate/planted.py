@@ -2,7 +2,7 @@
 `MonkeyPatch`."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 from msgspec.structs import replace
@@ -17,6 +17,8 @@ from flowc.runtime.kernel.events import CallFailure, CallResult
 from flowc.runtime.kernel.running import Running
 from flowc.runtime.policy import schedule
 from flowc.runtime.policy.breaker import Breaker, Pass
+from flowc.runtime.policy.dispatch import Dispatch
+from flowc.runtime.policy.lanes import LANES, Queue
 from flowc.runtime.policy.schedule import Progress
 from flowc.runtime.policy.verdict import RawAnswer, TimedOut
 from flowc.runtime.program import Key
@@ -122,6 +124,16 @@ def double_probe(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Breaker, "admit", admit)
 
 
+def a_starving_lane(patch: pytest.MonkeyPatch) -> None:
+    """Work of the lowest lane goes when there is no other, which is what a claim that gives none looks like."""
+    pick = Dispatch.pick
+
+    def starving(self: Dispatch, queues: Mapping[Queue, Iterator[tuple[int, object]]], now: float) -> list[object]:
+        return pick(self, {queue: items for queue, items in queues.items() if LANES[queue.priority] < 2}, now)
+
+    patch.setattr(Dispatch, "pick", starving)
+
+
 def ids_are_forgotten(patch: pytest.MonkeyPatch) -> None:
     """A repetition is taken for a new message."""
 
@@ -182,6 +194,7 @@ PLANTED: tuple[Plant, ...] = (
     overtakes_the_inbox,
     goes_on_after_an_error,
     double_probe,
+    a_starving_lane,
     ids_are_forgotten,
     a_timeout_is_a_failure,
     a_write_without_key_is_repeated,
