@@ -96,20 +96,26 @@ def main() -> int:
     crashes = tuple(int(each) for each in given.crash.split(",")) if given.crash else None
     if given.seed is not None and given.exhaust is None:
         return one(names, given.seed, crashes, log=given.log)
-    began, runs, turns, effects, deaths, broken = time.perf_counter(), 0, 0, 0, 0, 0
     all_: Iterator[tuple[str, tuple[int, ...] | None, Ran]]
     if given.exhaust is not None:
-        found = (
-            (name, at, ran) for name in names for at, ran in exhaust(name, given.seed or given.first, given.exhaust)
-        )
-        all_ = found
+        seed = given.first if given.seed is None else given.seed
+        all_ = ((name, at, ran) for name in names for at, ran in exhaust(name, seed, given.exhaust))
     else:
         all_ = ((name, None, ran) for name, ran in pieces(names, given.first, given.seeds, given.jobs))
-    for name, at, ran in all_:
-        runs, turns, effects, deaths = runs + 1, turns + ran.turns, effects + ran.effects, deaths + ran.deaths
-        if ran.violation is not None:
-            broken += 1
-            print(f"{name} {ran.seed}: {ran.violation}\n    {command(name, ran, at)}", flush=True)
+    return many(all_)
+
+
+def many(all_: Iterator[tuple[str, tuple[int, ...] | None, Ran]]) -> int:
+    """Names those that break a promise, and counts; also when it is interrupted."""
+    began, runs, turns, effects, deaths, broken = time.perf_counter(), 0, 0, 0, 0, 0
+    try:
+        for name, at, ran in all_:
+            runs, turns, effects, deaths = runs + 1, turns + ran.turns, effects + ran.effects, deaths + ran.deaths
+            if ran.violation is not None:
+                broken += 1
+                print(f"{name} {ran.seed}: {ran.violation}\n    {command(name, ran, at)}", flush=True)
+    except KeyboardInterrupt:
+        print("interrupted")
     took_s = time.perf_counter() - began
     print(
         f"{runs:,} runs in {took_s:.0f} s ({runs / took_s:.1f} a second): {turns:,} turns, {effects:,} effects, "
