@@ -81,6 +81,11 @@ def pieces(names: list[str], first: int, seeds: int, jobs: int) -> Iterator[tupl
             yield from ((name, ran) for ran in found)
 
 
+def numbers(text: str) -> tuple[int, ...]:
+    """Places, with commas between them."""
+    return tuple(int(each) for each in text.split(","))
+
+
 def main() -> int:
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("--scenario", choices=list(SCENARIOS), help="only this one")
@@ -88,14 +93,13 @@ def main() -> int:
     asked.add_argument("--seeds", type=int, default=400, help="how many, over all scenarios")
     asked.add_argument("--first", type=int, default=0, help="the first of them")
     asked.add_argument("--jobs", type=int, default=1, help="processes")
-    asked.add_argument("--crash", help="places where a server dies, such as 17 or 17,42, and nowhere else")
+    asked.add_argument("--crash", type=numbers, help="places where a server dies, such as 17 or 17,42, and nowhere else")
     asked.add_argument("--exhaust", type=int, metavar="PAIRS", help="die at each place of --seed, and at PAIRS more")
     asked.add_argument("--log", action="store_true", help="what happened, line by line")
     given = asked.parse_args()
     names = [given.scenario] if given.scenario else list(SCENARIOS)
-    crashes = tuple(int(each) for each in given.crash.split(",")) if given.crash else None
     if given.seed is not None and given.exhaust is None:
-        return one(names, given.seed, crashes, log=given.log)
+        return one(names, given.seed, given.crash, log=given.log)
     all_: Iterator[tuple[str, tuple[int, ...] | None, Ran]]
     if given.exhaust is not None:
         seed = given.first if given.seed is None else given.seed
