@@ -93,7 +93,7 @@ def main() -> int:
     asked.add_argument("--seeds", type=int, default=400, help="how many, over all scenarios")
     asked.add_argument("--first", type=int, default=0, help="the first of them")
     asked.add_argument("--jobs", type=int, default=1, help="processes")
-    asked.add_argument("--crash", type=numbers, help="places where a server dies, such as 17 or 17,42, and nowhere else")
+    asked.add_argument("--crash", type=numbers, help="where servers die, such as 17 or 17,42, and nowhere else")
     asked.add_argument("--exhaust", type=int, metavar="PAIRS", help="die at each place of --seed, and at PAIRS more")
     asked.add_argument("--log", action="store_true", help="what happened, line by line")
     given = asked.parse_args()
