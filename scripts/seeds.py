@@ -49,12 +49,14 @@ def command(name: str, ran: Ran, crashes: tuple[int, ...] | None = None) -> str:
 
 
 def run_piece(name: str, first: int, count: int) -> list[Ran]:
+    played = game(name)
+    gc.freeze()  # what is there before is not looked at again
     gc.disable()  # a seed leaves little behind; it is cleared after each piece
     try:
-        return [run_seed(game(name), seed) for seed in range(first, first + count)]
+        return [run_seed(played, seed) for seed in range(first, first + count)]
     finally:
-        gc.collect()
         gc.enable()
+        gc.collect()
 
 
 def exhaust(name: str, seed: int, pairs: int) -> Iterator[tuple[tuple[int, ...], Ran]]:
