@@ -71,12 +71,13 @@ def planned(rng: Random, *, store: Literal["memory", "sqlite"] | None = None) ->
         return rng.random() * most if rng.random() < chance else 0.0
 
     kept = store or ("sqlite" if rng.random() < 0.2 else "memory")
+    is_crowded = rng.random() < 0.06  # then limits and places are few
     plan = Plan(
         store=kept,
         servers=2 if kept == "memory" and rng.random() < 0.5 else 1,
-        conversations=rng.choice((1, 1, 2, 3)),
-        messages=rng.randint(3, 14),
-        think_s=rng.choice((0.1, 2.0, 10.0, 120.0)),
+        conversations=10 if is_crowded else rng.choice((1, 1, 2, 3)),
+        messages=6 if is_crowded else rng.randint(3, 14),
+        think_s=0.1 if is_crowded else rng.choice((0.1, 2.0, 10.0, 120.0)),
         patience=rng.choice((1.0, 0.8, 0.3)),
         edges=some(0.3, 0.5),
         crash=some(0.4, 0.03),

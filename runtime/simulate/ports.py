@@ -5,15 +5,17 @@ does not live to know. The book is told of what is done.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from flowc.runtime.engine.seal import Seal
 from flowc.runtime.errors import StoreUnavailable
 from flowc.runtime.kernel.events import CallResult
 from flowc.runtime.policy.verdict import RawAnswer
+from flowc.runtime.program import ServicePolicy
 from flowc.runtime.services.port import Adapter, AttemptRequest, Call, Caller, Claim, Later
 from flowc.runtime.simulate.backends import commanded
 from flowc.runtime.simulate.book import Book
@@ -234,10 +236,11 @@ class CrossingAdapter:
     crossing: Crossing
     book: Book
     service: str
-    places: int
+    policy: ServicePolicy
     open_breakers: Callable[[], Sequence[str]] = tuple
     _running: int = 0
     _probing: int = 0
+    _sent: deque[float] = field(default_factory=deque)  # when, as far back as the rate limit looks
 
     def opened(self) -> AbstractAsyncContextManager[None]:
         return self.inner.opened()
@@ -260,7 +263,16 @@ class CrossingAdapter:
             self._probing -= is_probe
 
     def _within_limits(self) -> None:
-        if self._running > self.places:
-            raise self.book.broken(f"{self._running} attempts at once at {self.service}, {self.places} may be")
+        places, limit = self.policy.places, self.policy.limit
+        if self._running > places:
+            raise self.book.broken(f"{self._running} attempts at once at {self.service}, {places} may be")
+        if limit is not None:
+            now, sent = asyncio.get_running_loop().time(), self._sent
+            sent.append(now)
+            while sent[0] < now - limit.per_s:
+                sent.popleft()
+            # A full bucket, what flows in meanwhile, and those that had their token and waited for a place.
+            if len(sent) > 2 * limit.count + places:
+                raise self.book.broken(f"{len(sent)} attempts within {limit.per_s} s at {self.service}")
         if self._probing > 1:
             raise self.book.broken(f"{self._probing} probes at once at {self.service}")

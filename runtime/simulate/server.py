@@ -124,8 +124,8 @@ class SimulatedServer:
         adapters: dict[str, CrossingAdapter] = {}
         for name, backend in world.backends.items():
             way = SimulatedAdapter(backend, faults.behaviour)
-            places = world.game.program.services[name].policy.places
-            adapters[name] = CrossingAdapter(way, self._crossing, world.book, name, places)
+            policy = world.game.program.services[name].policy
+            adapters[name] = CrossingAdapter(way, self._crossing, world.book, name, policy)
         services = Services(world.game.program, adapters, clock=LoopClock(), draw=self._rng.random)
         for adapter in adapters.values():
             adapter.open_breakers = services.open_breakers

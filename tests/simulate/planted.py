@@ -17,11 +17,14 @@ from flowc.runtime.kernel.events import CallFailure, CallResult
 from flowc.runtime.kernel.running import Running
 from flowc.runtime.policy import schedule
 from flowc.runtime.policy.breaker import Breaker, Pass
+from flowc.runtime.policy.bulkhead import Bulkhead, Ticket
 from flowc.runtime.policy.dispatch import Dispatch
 from flowc.runtime.policy.lanes import LANES, Queue
+from flowc.runtime.policy.limiter import Limiter
+from flowc.runtime.policy.places import is_high
 from flowc.runtime.policy.schedule import Progress
 from flowc.runtime.policy.verdict import RawAnswer, TimedOut
-from flowc.runtime.program import Key
+from flowc.runtime.program import Key, PriorityClass
 from flowc.runtime.services.calls import Services, _WriteAttempt
 from flowc.runtime.services.port import Call, Claim, Later
 from flowc.runtime.store.memory import MemoryStore
@@ -124,6 +127,26 @@ def double_probe(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Breaker, "admit", admit)
 
 
+def places_for_everybody(patch: pytest.MonkeyPatch) -> None:
+    """A bulkhead keeps nobody out."""
+
+    def enter(self: Bulkhead, priority: PriorityClass, wake: Callable[[], None]) -> Ticket:
+        ticket = Ticket(is_high(priority), wake)
+        self._seat(ticket)
+        return ticket
+
+    patch.setattr(Bulkhead, "enter", enter)
+
+
+def limit_of_nobody(patch: pytest.MonkeyPatch) -> None:
+    """A rate limit lets everybody through at once."""
+
+    def wait_s(self: Limiter, now: float) -> float:
+        return 0.0
+
+    patch.setattr(Limiter, "wait_s", wait_s)
+
+
 def a_starving_lane(patch: pytest.MonkeyPatch) -> None:
     """Work of the lowest lane goes when there is no other, which is what a claim that gives none looks like."""
     pick = Dispatch.pick
@@ -195,6 +218,8 @@ PLANTED: tuple[Plant, ...] = (
     goes_on_after_an_error,
     double_probe,
     a_starving_lane,
+    places_for_everybody,
+    limit_of_nobody,
     ids_are_forgotten,
     a_timeout_is_a_failure,
     a_write_without_key_is_repeated,
