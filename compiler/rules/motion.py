@@ -9,15 +9,27 @@ only where its variable may still be read, so the walk stays as large as the ran
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
 from flowc.compiler.graph import Edge, FlowGraph, Node, Place
 from flowc.compiler.model import Model
 from flowc.compiler.rules.carried import Held, Shown, Source, carried, declared_type, holds_secret, mark_in
-from flowc.compiler.rules.ranges import ANSWERS, Live, assigned, resumes_of, spoken_reads
+from flowc.compiler.rules.ranges import ANSWERS, Live, assigned, needed_at, resumes_of, spoken_reads
 from flowc.compiler.rules.sinks import Sink, sinks
-from flowc.compiler.types import FlowType
+from flowc.compiler.rules.values import (
+    COMMITTED,
+    SAME_TURN,
+    TIME,
+    WAITED,
+    Fact,
+    Found,
+    Motion,
+    Origin,
+    Summary,
+    is_forgotten,
+    reads,
+    secret_from,
+)
 from flowc.dsl.nodes import (
     Arm,
     Ask,
@@ -35,76 +47,12 @@ from flowc.dsl.nodes import (
     Set,
     StateDeclaration,
 )
-from flowc.dsl.source import Span
 
-__all__ = ["SAME_TURN", "Fact", "Found", "Motion", "Origin", "Summary", "motion_of"]
+__all__ = ["motion_of"]
 
-# How long ago a value came in: in this turn, before a commit, before a wait.
-Age = Literal[0, 1, 2]
-SAME_TURN: Final = 0
-COMMITTED: Final = 1
-WAITED: Final = 2
 STALE: Final = frozenset(["read"])
 WAITING: Final = frozenset(["answer", "taken", "interruption"])
-
-
-class Origin(NamedTuple):
-    """From where a value is. `kind`: pii, secret, a record that `holds` one, read, `parameter` (whatever the caller
-    gives), or `time` (a mark that only gets older)."""
-
-    kind: Literal["pii", "secret", "holds", "read", "parameter", "time"]
-    words: str
-    span: Span | None
-
-
-class Fact(NamedTuple):
-    """The variable `name` (or only its `field`) has a value from `origin`. `lent`: in a handler, unchanged since the
-    interruption."""
-
-    name: str
-    field: str | None
-    origin: Origin
-    age: int
-    lent: bool = False
-
-
 Key = tuple[Node, Fact]
-TIME: Final = Origin("time", "", None)
-
-
-class Found(NamedTuple):
-    """A fact came to a place that minds it: `node` reads it there, as `source`; `sink` None where it is only needed.
-    `turned` is where it last got older on `path`: a wait, a write, or a read behind a reply."""
-
-    node: Node
-    fact: Fact
-    source: Source | None
-    sink: Sink | None
-    path: tuple[Node, ...]
-    turned: Node | None
-
-
-@dataclass(slots=True)
-class Summary:
-    """What a flow does with what it takes, for its callers. `gives`: results by where their values are from; `leaks`:
-    where parameters go that a caller may have to mind; `ages`: how much later each outcome may come."""
-
-    gives: set[tuple[str, Origin, int]] = field(default_factory=set)
-    leaks: dict[str, list[Found]] = field(default_factory=dict)
-    ages: dict[str | None, set[int]] = field(default_factory=dict)
-
-    @property
-    def size(self) -> int:
-        return len(self.gives) + sum(map(len, self.leaks.values())) + sum(map(len, self.ages.values()))
-
-
-@dataclass(slots=True)
-class Motion:
-    """What was found in one flow, and its places that mind what they get."""
-
-    summary: Summary = field(default_factory=Summary)
-    sinks: dict[Node, tuple[Sink, ...]] = field(default_factory=dict)
-    found: list[Found] = field(default_factory=list)
 
 
 def motion_of(
@@ -133,8 +81,7 @@ class _Walk:
         ]
         self._resumes = resumes_of(graph)
         self._motion = Motion()
-        self._wanted = self._minding()
-        self._live = Live(graph, self._interrupted, self._resumes, self._wanted)
+        self._live = Live(graph, self._interrupted, self._resumes, self._reading())
 
     def run(self) -> Motion:
         for fact in self._at_entry():
@@ -163,35 +110,41 @@ class _Walk:
 
     # --------------------------------------------------------------------------------------------- which are worth it
 
-    def _minding(self) -> frozenset[str]:
-        """Names whose values may come to a place that minds them, whatever the path: no other need be followed."""
-        followed = {name for name, of in self._flow.results.items()}
+    def _reading(self) -> dict[Node, set[str]]:
+        """For each place the names whose values it minds or hands on: no other need be followed to there."""
+        places: dict[Node, set[str]] = {}
+        minded: set[str] = set()
         sources: dict[str, set[str]] = {}
         for node in self._graph.reached:
+            names: set[str] = set()
             for sink in self._sinks_of(node):
-                followed.update(each.name for each in _held(sink.sources) if not (sink.minds == STALE and each.is_id))
+                names.update(each.name for each in _held(sink.sources) if not (sink.minds == STALE and each.is_id))
             match node:
-                case Set(name, value) | Choose(name=name, items=value):
-                    into = sources.setdefault(name.text, set())
-                    into.update(each.name for each in _held(carried(value, self._flow, self._model)))
                 case Do(arguments=arguments):
                     for argument in arguments:
-                        followed.update(each.name for each in _held(carried(argument.value, self._flow, self._model)))
-                case Call(target=target) if target is not None:
-                    operation = self._model.operations.get(node)
-                    if operation is not None and holds_secret(operation.result, self._model.records):
-                        followed.add(target.text)
+                        names.update(each.name for each in _held(carried(argument.value, self._flow, self._model)))
+                case Place("end", None) if self._is_called:
+                    names.update(self._flow.results)
                 case _:
                     pass
-        declared = (*self._flow.slots, *self._flow.parameters)
-        followed.update(name for name in declared if holds_secret(declared_type(name, self._flow), self._model.records))
-        pending = list(followed)
-        while pending:
-            for each in sources.get(pending.pop(), ()):
-                if each not in followed:
-                    followed.add(each)
-                    pending.append(each)
-        return frozenset(followed)
+            minded |= names
+            if isinstance(node, Set | Choose):
+                value = node.value if isinstance(node, Set) else node.items
+                held = {each.name for each in _held(carried(value, self._flow, self._model))}
+                sources.setdefault(node.name.text, set()).update(held)
+                names = names | held
+            if self._has_secrets:
+                names |= needed_at(node, self._flow)
+            if names:
+                places[node] = names
+        wanted = minded | self._secrets() | _behind(minded, sources)
+        return {node: names & wanted for node, names in places.items()}
+
+    def _secrets(self) -> set[str]:
+        """Names that may have a secret, or hold one: they are needed wherever they are read."""
+        if not self._has_secrets:
+            return set()
+        return {*self._flow.variables, *self._flow.slots, *self._flow.parameters}
 
     # ------------------------------------------------------------------------------------------------- where they begin
 
@@ -304,7 +257,7 @@ class _Walk:
             for source in sink.sources:
                 if isinstance(source, Held) and reads(source, fact):
                     self._sunk(node, fact, source, sink, key)
-        if is_forgotten(fact) and fact.name in self._live.needed(node):
+        if is_forgotten(fact) and fact.name in needed_at(node, self._flow):
             self._motion.found.append(Found(node, fact, None, None, self._path(key), self._turned(key, fact)))
         if isinstance(node, Do):
             for parameter, source in self._arguments(node, fact):
@@ -476,19 +429,15 @@ class _Walk:
         return tuple(reversed(path))
 
 
-def secret_from(name: str, of: FlowType, span: Span | None) -> Origin:
-    """The origin of a secret, or of what has one in it, in what is called `name`."""
-    return Origin("secret" if mark_in(of) == "secret" else "holds", f"`{name}`", span)
-
-
-def is_forgotten(fact: Fact) -> bool:
-    """Whether the value is one that a turn does not keep, and its turn has ended."""
-    return fact.age > SAME_TURN and fact.origin.kind in ("secret", "holds")
-
-
-def reads(source: Held, fact: Fact) -> bool:
-    """Whether `source` takes the value that `fact` is about."""
-    return source.name == fact.name and (fact.field is None or source.field is None or source.field == fact.field)
+def _behind(minded: set[str], sources: Mapping[str, set[str]]) -> set[str]:
+    """The names whose values may come into `minded` ones."""
+    found: set[str] = set()
+    pending = list(minded)
+    while pending:
+        new = sources.get(pending.pop(), set()) - found
+        found |= new
+        pending += new
+    return found
 
 
 def _held(sources: Iterable[Source]) -> Iterator[Held]:

@@ -8,9 +8,10 @@ from flowc.compiler.called import bottom_up
 from flowc.compiler.graph import FlowGraph, Node
 from flowc.compiler.model import Model
 from flowc.compiler.rules.carried import Shown, holds_secret
-from flowc.compiler.rules.motion import Found, Motion, Summary, motion_of
+from flowc.compiler.rules.motion import motion_of
 from flowc.compiler.rules.places import head, way
 from flowc.compiler.rules.sinks import Sink
+from flowc.compiler.rules.values import Found, Motion, Summary
 from flowc.compiler.walk import expressions_of, references
 from flowc.dsl.diagnostic import Code, Diagnostic, Label, Severity
 from flowc.dsl.nodes import Arm, Do, Set, Statement

@@ -1,6 +1,6 @@
 """Where values live: what a place needs, what may still be read behind it, and which reads are a turn of their own."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from flowc.compiler.graph import Edge, FlowGraph, Node, Place
@@ -25,9 +25,10 @@ from flowc.dsl.nodes import (
     StateDeclaration,
 )
 
-__all__ = ["ANSWERS", "Live", "assigned", "resumes_of", "spoken_reads"]
+__all__ = ["ANSWERS", "Live", "assigned", "needed_at", "resumes_of", "spoken_reads"]
 
 ANSWERS: Final = frozenset(["skip", "answer"])
+NOTHING: Final[frozenset[str]] = frozenset()
 
 
 def assigned(node: Node, edge: Edge) -> tuple[str, ...]:
@@ -53,18 +54,22 @@ class Live:
     """Which names may still be read behind each place: the ranges in which values are worth following."""
 
     def __init__(
-        self, graph: FlowGraph, interrupted: list[Node], resumes: frozenset[Node], wanted: frozenset[str]
+        self,
+        graph: FlowGraph,
+        interrupted: list[Node],
+        resumes: frozenset[Node],
+        reading: Mapping[Node, set[str]],
     ) -> None:
-        self._graph = graph
-        self._needed: dict[Node, frozenset[str]] = {}
         self._at: dict[Node, set[str]] = {}
+        pending = [(node, name) for node, names in reading.items() for name in names]
+        if not pending:
+            return
         before: dict[Node, list[tuple[Node, Edge]]] = {}
         for node in graph.reached:
             for edge in graph.out(node):
                 before.setdefault(edge.to, []).append((node, edge))
         changed = _changed_by_handlers(graph)
         waits = frozenset(interrupted)
-        pending = [(node, name) for node in graph.reached for name in self._read(node) if name in wanted]
         while pending:
             node, name = pending.pop()
             names = self._at.setdefault(node, set())
@@ -81,18 +86,11 @@ class Live:
         """Whether `name` may be read at `node` or later."""
         return name in self._at.get(node, ())
 
-    def needed(self, node: Node) -> frozenset[str]:
-        """What `node` itself needs the value of."""
-        return self._needed.get(node, frozenset())
 
-    def _read(self, node: Node) -> Iterable[str]:
-        if isinstance(node, Place):
-            return self._graph.flow.results if node.kind == "end" and node.outcome is None else ()
-        expressions = tuple(_evaluated(node, self._graph.flow))
-        if not expressions:
-            return ()
-        found = self._needed[node] = needed(*expressions)
-        return found
+def needed_at(node: Node, flow: FlowModel) -> frozenset[str]:
+    """The names whose values `node` itself needs."""
+    expressions = tuple(_evaluated(node, flow))
+    return needed(*expressions) if expressions else NOTHING
 
 
 def _evaluated(node: Node, flow: FlowModel) -> Iterable[Expression]:
