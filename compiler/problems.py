@@ -5,7 +5,7 @@ look unreachable, a misspelled arm leaves an outcome open, and a file with holes
 missing.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
@@ -15,8 +15,8 @@ from flowc.compiler.project import Project
 from flowc.compiler.severities import with_severities
 from flowc.compiler.signatures import UNKNOWN_NAME, UNKNOWN_TYPE
 from flowc.compiler.unresolved import UNKNOWN_FLOW, UNKNOWN_INTENT, UNKNOWN_OPERATION, UNKNOWN_STATE
-from flowc.dsl.diagnostic import Diagnostic, sort
-from flowc.dsl.source import SourceFile
+from flowc.dsl.diagnostic import Code, Diagnostic, sort
+from flowc.dsl.source import SourceFile, Span
 
 __all__ = ["Problems"]
 
@@ -95,6 +95,7 @@ class Problems:
             for each in (*self.found, *kept)
             if unresolved.get(each.span, each.code) is each.code
             and not (each.code.id == "FLW210" and self._is_open(each, meant))
+            and not (each.code.id == "FLW405" and _goes_over(each, unresolved))
             and not (each.code.id in DOUBTS and any(self._shows(name, each) for name in names))
         ]
         once: dict[tuple[object, ...], Diagnostic] = {}
@@ -118,6 +119,16 @@ class Problems:
             return False
         doubted = self.sources[doubt.span.path].text[doubt.span.start : doubt.span.end].split(".")
         return any(edit.replacement in doubted for edit in name.edits)
+
+
+def _goes_over(loop: Diagnostic, unresolved: Mapping[Span, Code]) -> bool:
+    """Whether a loop goes over a misspelled target, which is only taken for a state that it is like."""
+    return any(
+        label.span.start <= span.start and span.end <= label.span.end and label.span.path == span.path
+        for label in loop.labels
+        for span, code in unresolved.items()
+        if code is UNKNOWN_STATE
+    )
 
 
 def _leaves_open(arm: Diagnostic, outcome: Diagnostic) -> bool:

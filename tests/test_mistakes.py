@@ -239,3 +239,9 @@ def some(seed: int) -> Page:
         if len(page.planted) < wanted:
             page.plant(mistake)
     return page
+
+
+def test_a_target_that_is_like_its_own_state_is_no_loop() -> None:
+    text = 'flow a 1.0.0\n\nstate start\n  say "Hello."\n  -> strat\n\nstate other\n  say "Bye."\n  -> start\n'
+    reports, words = said(Project.of_texts({"a.flow": text}))
+    assert [code for *_, code in reports if code in ("FLW201", "FLW405")] == ["FLW201"], words
