@@ -57,7 +57,7 @@ class Counts:
         self._metrics.faults.add(pending.kind)
 
     def not_committed(self, outcome: Outcome) -> None:
-        self._metrics.units.add(f"lost: {outcome.why}" if isinstance(outcome, Lost) else type(outcome).__name__.lower())
+        self._metrics.units.add(f"lost_{outcome.why}" if isinstance(outcome, Lost) else type(outcome).__name__.lower())
 
     def _pass(self, transitions: Sequence[Transition]) -> bool:
         """Counts states and fallbacks; whether there was a fallback."""
