@@ -17,6 +17,7 @@ from flowc.cli import (
     conversations,
     db,
     dead,
+    diff,
     doctor,
     erase,
     explain,
@@ -51,6 +52,7 @@ app.command("explore")(explore.explore)
 app.command("explain")(explain.explain)
 app.command("graph")(graph.graph)
 app.command("build")(build.build)
+app.command("diff")(diff.diff)
 app.command("doctor")(doctor.doctor)
 app.command("erase")(erase.erase)
 app.add_typer(service.app, name="service")

@@ -11,10 +11,10 @@ from html import escape
 from itertools import pairwise
 from typing import Final
 
-from flowc.compiler.picture import Arrow, Box, Picture, picture
+from flowc.compiler.picture import Arrow, Box, Mark, Picture, picture
 from flowc.runtime.program import Program
 
-__all__ = ["svg"]
+__all__ = ["drawn_svg", "svg"]
 
 LAYER: Final = 112  # from the middle of one layer to the next
 BOX_HEIGHT: Final = 38
@@ -56,6 +56,17 @@ STYLE: Final = """
   }
 """
 
+MARKS: Final = """
+  .added { stroke: #1a7f37; stroke-width: 2.4 } .box.added { fill: #dafbe1 }
+  .removed { stroke: #cf222e; stroke-width: 2; stroke-dasharray: 3 4 } .box.removed { fill: #ffebe9 }
+  .changed { stroke: #bf8700; stroke-width: 2.4 } .box.changed { fill: #fff8c5 }
+  @media (prefers-color-scheme: dark) {
+    .added { stroke: #3fb950 } .box.added { fill: #12361f }
+    .removed { stroke: #f85149 } .box.removed { fill: #421a1d }
+    .changed { stroke: #d29922 } .box.changed { fill: #3b2f10 }
+  }
+"""
+
 HEAD: Final = (
     '<defs><marker id="head" viewBox="0 0 8 8" refX="7.5" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
     '<path class="head" d="M0 0 8 4 0 8z"/></marker></defs>'
@@ -76,15 +87,21 @@ class Placed:
 
 def svg(program: Program, flow: str) -> str:
     """`flow` as an SVG document."""
-    drawn = picture(program.flows[flow])
+    return drawn_svg(picture(program.flows[flow]), f"The states of {flow}")
+
+
+def drawn_svg(drawn: Picture, title: str) -> str:
+    """`drawn` as an SVG document. What is marked in it has the colour of its mark."""
     placed = _placed(drawn)
     width, height = round(placed.width), round(placed.height)
-    title = escape(f"The states of {flow}")
+    title = escape(title)
+    is_marked = any(box.mark for box in drawn.boxes) or any(arrow.mark for arrow in drawn.arrows)
+    style = STYLE + MARKS if is_marked else STYLE
     size = f'width="{width}" height="{height}"'
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" {size} role="img">',
         f"<title>{title}</title>",
-        f"<style>{STYLE}</style>",
+        f"<style>{style}</style>",
         HEAD,
         f'<rect class="page" {size} rx="8"/>',
         *(_arrow(arrow, placed, drawn) for arrow in drawn.arrows),
@@ -156,7 +173,7 @@ def _box(box: Box, place: Point) -> str:
     left, top = x - width / 2, y - BOX_HEIGHT / 2
     radius = {"start": 19, "end": 19, "flow": 2, "anywhere": 12}.get(box.kind, 7)
     frame = f'x="{left:.1f}" y="{top:.1f}" width="{width:.1f}" height="{BOX_HEIGHT}" rx="{radius}"'
-    parts = [f'<rect class="box {box.kind}" {frame}/>']
+    parts = [f'<rect class="box {box.kind}{_marked(box.mark)}" {frame}/>']
     if box.kind == "flow":
         sides = (left + 6, left + width - 6)
         parts += [f'<path class="box flow" d="M{side:.1f} {top:.1f}v{BOX_HEIGHT}"/>' for side in sides]
@@ -170,6 +187,10 @@ def _box(box: Box, place: Point) -> str:
     return "".join(parts)
 
 
+def _marked(mark: Mark) -> str:
+    return f" {mark}" if mark else ""
+
+
 def _arrow(arrow: Arrow, placed: Placed, drawn: Picture) -> str:
     points = _points(arrow, placed, drawn)
     path = f"M{points[0][0]:.1f} {points[0][1]:.1f}"
@@ -179,7 +200,7 @@ def _arrow(arrow: Arrow, placed: Placed, drawn: Picture) -> str:
     if arrow.source == arrow.target:
         (x, y), (to_x, to_y) = points
         path = f"M{x:.1f} {y:.1f}c26 -8 26 {to_y - y + 8:.1f} 0 {to_y - y:.1f}"
-    return f'<path class="arrow {arrow.kind}" marker-end="url(#head)" d="{path}"/>'
+    return f'<path class="arrow {arrow.kind}{_marked(arrow.mark)}" marker-end="url(#head)" d="{path}"/>'
 
 
 def _points(arrow: Arrow, placed: Placed, drawn: Picture) -> tuple[Point, ...]:

@@ -27,30 +27,35 @@ from flowc.runtime.program import (
     Write,
 )
 
-__all__ = ["Arrow", "Box", "Picture", "picture"]
+__all__ = ["Arrow", "ArrowKind", "Box", "Mark", "Picture", "picture"]
 
 BoxKind = Literal["start", "state", "flow", "end", "handoff", "anywhere"]
+Mark = Literal["", "added", "removed", "changed"]
 ArrowKind = Literal["plain", "failure", "silence", "job", "handler"]
 LONGEST: Final = 26
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """`urgent` and the like stand in `priority`; it is empty for most."""
+    """`urgent` and the like stand in `priority`; it is empty for most. `mark` says what came of it between two
+    versions."""
 
     kind: BoxKind
     text: str
     priority: str = ""
+    mark: Mark = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Arrow:
-    """From one box to another, by their numbers. `labels` say when: an intent, a failure, a silence."""
+    """From one box to another, by their numbers. `labels` say when: an intent, a failure, a silence. `mark` as for a
+    box."""
 
     source: int
     target: int
     kind: ArrowKind
     labels: tuple[str, ...]
+    mark: Mark = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ COMMANDS = [
     "fmt",
     "test",
     "chat",
+    "diff",
     "serve",
     "explain",
     "graph",
