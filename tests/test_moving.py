@@ -1,7 +1,9 @@
 """A conversation of one version, somewhere, moved to the next as its plan says, goes on there: no fault, nothing lost.
 
-For every folder of `tests/compatibility`: random users, backends and moments, from seeds."""
+For every folder of `tests/compatibility`, there and back as after a rollback: random users, backends and moments, from
+seeds."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -30,7 +32,7 @@ from flowc.runtime.services.samples import sample
 from flowc.runtime.types import Choice
 from flowc.runtime.values import Shapes, Value, plain_type
 
-CONVERSATIONS = 4  # for each folder
+CONVERSATIONS = 2  # for each way
 MANY = 200
 TURNS = 20
 NOWHERE = Span("", 0, 0)  # of a step that stands in no chat
@@ -41,14 +43,29 @@ def loaded(case: Path, which: str) -> LoadedProgram:
     return load(version(case, which))
 
 
-@cache
-def way(case: Path) -> Crossing:
-    return crossing(version(case, "old"), version(case, "new"))
+@dataclass(frozen=True)
+class Way:
+    """From one version of a folder to the other."""
+
+    case: Path
+    old: str
+    new: str
+
+    def __str__(self) -> str:
+        return f"{self.case.name}-{self.new}"
+
+
+WAYS = [Way(case, old, new) for case in CASES for old, new in (("old", "new"), ("new", "old"))]
 
 
 @cache
-def plan(case: Path) -> Comparison:
-    return compare(version(case, "old"), version(case, "new"))
+def prepared(way: Way) -> Crossing:
+    return crossing(version(way.case, way.old), version(way.case, way.new))
+
+
+@cache
+def plan(way: Way) -> Comparison:
+    return compare(version(way.case, way.old), version(way.case, way.new))
 
 
 class RandomUser:
@@ -133,9 +150,9 @@ class RandomUser:
         return self.random.choice(of.values) if isinstance(of, Choice) else self.value(of)
 
 
-def expected(case: Path, position: Position) -> bool:
+def expected(way: Way, position: Position) -> bool:
     """Whether the plan says that a conversation at `position` moves."""
-    compared = plan(case)
+    compared = plan(way)
     stands = [each.partition("/")[::2] for each in position.waits]
     flows = {run.serial: run.flow for run in position.runs}
     stands += [(flows[frame.run], frame.back) for frame in position.frames if frame.back]
@@ -157,42 +174,45 @@ def check_values(crossing: Crossing, before: Position, after: Position) -> None:
         assert not lost, lost
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_a_conversation_goes_on_as_planned(case: Path) -> None:
-    go_on(case, range(CONVERSATIONS))
+each_way = pytest.mark.parametrize("way", WAYS, ids=str)
+
+
+@each_way
+def test_a_conversation_goes_on_as_planned(way: Way) -> None:
+    go_on(way, range(CONVERSATIONS))
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_many_conversations_go_on_as_planned(case: Path) -> None:
-    go_on(case, range(CONVERSATIONS, MANY))
+@each_way
+def test_many_conversations_go_on_as_planned(way: Way) -> None:
+    go_on(way, range(CONVERSATIONS, MANY))
 
 
-def go_on(case: Path, seeds: range) -> None:
+def go_on(way: Way, seeds: range) -> None:
     """One conversation for each seed."""
     for seed in seeds:
-        user = RandomUser((case.name, seed), loaded(case, "old"))
+        user = RandomUser((str(way), seed), loaded(way.case, way.old))
         moment, moved = user.random.randrange(TURNS // 2), False
         for turn in range(TURNS):
             if user.position.ended:
                 break
             if turn >= moment and not moved and user.position.expects == "user":
-                moved = moves(case, user)
+                moved = moves(way, user)
             user.turn()
 
 
-def moves(case: Path, user: RandomUser) -> bool:
+def moves(way: Way, user: RandomUser) -> bool:
     """Moves the conversation where the plan says so; whether it did."""
     before = user.position
-    outcome = move(way(case), before, user.playing.now)
-    assert isinstance(outcome, Moved) == expected(case, before), outcome
+    outcome = move(prepared(way), before, user.playing.now)
+    assert isinstance(outcome, Moved) == expected(way, before), outcome
     if isinstance(outcome, Stays):
         assert outcome.reason
         return False
-    check_values(way(case), before, outcome.position)
+    check_values(prepared(way), before, outcome.position)
     user.playing.position = outcome.position
     user.playing.timers = {outcome.timers.get(after, after): due for after, due in user.playing.timers.items()}
-    user.move_to(loaded(case, "new"))
+    user.move_to(loaded(way.case, way.new))
     if outcome.at_top:
         user.playing.timers = {}
         user.playing.replies.clear()
