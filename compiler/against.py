@@ -33,8 +33,7 @@ def check_against(model: Model, old: Program, sources: Mapping[str, SourceFile])
     new = lower(model)
     compared = compare(old, new)
     found = tuple(_found(model, old, new, compared, sources))
-    levelled = with_severities(sort(found), sources, model.project.settings)
-    return tuple(each for each in levelled if each.code in CODES)
+    return with_severities(sort(found), sources, model.project.settings, versions=True)
 
 
 def _found(
@@ -181,12 +180,6 @@ HANDLER_REMOVED: Final = Code("FLW704", "handler-removed", Severity.ERROR)
 VERSION_TOO_SMALL: Final = Code("FLW705", "version-too-small", Severity.ERROR, fixed=False)
 VERSION_NOT_RAISED: Final = Code("FLW706", "version-not-raised", Severity.ERROR, fixed=False)
 BAD_MIGRATION: Final = Code("FLW707", "bad-migration", Severity.ERROR)
-CODES: Final = frozenset(
-    [
-        *(WAIT_REMOVED, VARIABLE_CHANGED, CALLER_CHANGED, HANDLER_REMOVED),
-        *(VERSION_TOO_SMALL, VERSION_NOT_RAISED, BAD_MIGRATION),
-    ]
-)
 OR_MAJOR: Final = "or make it a new major version, and they stay with the old one"
 
 

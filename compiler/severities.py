@@ -15,18 +15,24 @@ __all__ = ["with_severities"]
 
 ALLOW: Final = re.compile(r"^[ ]*(#[ ]*flowc:[ ]*allow[ ]+(FLW\d{3})(?:[ ]+because[ ]+(\S.*?))?)[ ]*$", re.MULTILINE)
 LEVELS: Final = {"error": Severity.ERROR, "warning": Severity.WARNING, "info": Severity.INFO}
+VERSIONS: Final = "FLW7"  # begins what is found only against an older version
 ORDER: Final = (Severity.INFO, Severity.WARNING, Severity.ERROR)
 
 
 def with_severities(
-    diagnostics: tuple[Diagnostic, ...], sources: Mapping[str, SourceFile], settings: Settings | None
+    diagnostics: tuple[Diagnostic, ...],
+    sources: Mapping[str, SourceFile],
+    settings: Settings | None,
+    *,
+    versions: bool = False,
 ) -> tuple[Diagnostic, ...]:
-    """`diagnostics` as the project wants them, with a finding for each allowance that does nothing."""
+    """`diagnostics` as the project wants them, with a finding for each allowance that does nothing. `versions`: they
+    are those against an older version, and only allowances of such are looked at; else only the others."""
     wanted = settings.check.severity if settings is not None else {}
-    kept = [*_levelled(diagnostics, wanted), *_refused(wanted, sources)]
+    kept = [*_levelled(diagnostics, wanted), *(() if versions else _refused(wanted, sources))]
     for source in sources.values():
         if "flowc:" in source.text:
-            kept = _allowed(kept, source)
+            kept = _allowed(kept, source, versions=versions)
     return sort(kept)
 
 
@@ -62,9 +68,10 @@ def _refused(wanted: Mapping[str, str], sources: Mapping[str, SourceFile]) -> It
             yield below_floor(span, code, word)
 
 
-def _allowed(diagnostics: list[Diagnostic], source: SourceFile) -> list[Diagnostic]:
+def _allowed(diagnostics: list[Diagnostic], source: SourceFile, *, versions: bool) -> list[Diagnostic]:
     """`diagnostics` without those that a comment of `source` allows, one for each comment."""
-    for comment in ALLOW.finditer(source.text):
+    comments = (each for each in ALLOW.finditer(source.text) if each[2].startswith(VERSIONS) == versions)
+    for comment in comments:
         line = source.place(comment.start(1)).line + 1
         span = Span(source.path, comment.start(1), comment.end(1))
         silenced = [each for each in diagnostics if _matches(each, comment[2], source, line)]

@@ -154,3 +154,13 @@ def test_the_documentation_shows_what_is_printed(repository: Path) -> None:
     page = (Path(__file__).parents[2] / "docs" / "releasing.md").read_text(encoding="utf-8")
     shown = flowc("diff", "shop/v1.2.0", folder=repository).out
     assert f"```console\n$ flowc diff shop/v1.2.0\n{shown}```" in page
+
+
+def test_what_is_allowed_is_silent(repository: Path) -> None:
+    """An allowance of a finding against an older version says nothing where there is none to compare with."""
+    allowed = "# flowc: allow FLW706 because it is raised when it is released\n"
+    (repository / "shop.flow").write_text(allowed + text("old").replace("Goodbye!", "Bye!"))
+    assert flowc("check", "--against", "HEAD", folder=repository).code == 0
+    assert "FLW904" not in flowc("check", folder=repository).out
+    (repository / "shop.flow").write_text(allowed + text("old"))
+    assert "FLW904" in flowc("check", "--against", "HEAD", folder=repository).out
