@@ -3,6 +3,8 @@
 For every folder of `tests/compatibility`, there and back as after a rollback: random users, backends and moments, from
 seeds."""
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -10,6 +12,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from msgspec import Struct
 from test_compatibility import CASES, version
 
 from flowc.compiler.chats import EventStep, PassStep, PeopleStep, SayStep
@@ -27,10 +30,10 @@ from flowc.runtime.kernel.events import (
     Understood,
 )
 from flowc.runtime.moving.move import Crossing, Moved, Stays, crossing, move
-from flowc.runtime.program import Operation
+from flowc.runtime.program import Operation, Show, Template, Words
 from flowc.runtime.services.samples import sample
 from flowc.runtime.types import Choice
-from flowc.runtime.values import Shapes, Value, plain_type
+from flowc.runtime.values import Shapes, Value, fits, plain_type
 
 CONVERSATIONS = 2  # for each way
 MANY = 200
@@ -66,6 +69,35 @@ def prepared(way: Way) -> Crossing:
 @cache
 def plan(way: Way) -> Comparison:
     return compare(version(way.case, way.old), version(way.case, way.new))
+
+
+@cache
+def sayings(case: Path, which: str) -> tuple[tuple[re.Pattern[str], re.Pattern[str]], ...]:
+    """What the texts of a version look like: with each value that is shown there, and with values that may be empty."""
+    return tuple((pattern(each, ".+"), pattern(each, ".*")) for each in templates(version(case, which)))
+
+
+def pattern(template: Template, value: str) -> re.Pattern[str]:
+    parts = [re.escape(part.text) if isinstance(part, Words) else shown(part, value) for part in template.parts]
+    return re.compile("".join(parts), re.DOTALL)
+
+
+def shown(part: object, value: str) -> str:
+    """A value with a default, or under a condition, may be empty."""
+    return value if isinstance(part, Show) and not part.filters else ".*"
+
+
+def templates(value: object) -> Iterator[Template]:
+    """Every text in a program."""
+    match value:
+        case Template():
+            yield value
+        case Struct():
+            yield from (text for name in value.__struct_fields__ for text in templates(getattr(value, name)))
+        case dict():
+            yield from (text for each in value.values() for text in templates(each))
+        case tuple():
+            yield from (text for each in value for text in templates(each))
 
 
 class RandomUser:
@@ -161,6 +193,20 @@ def expected(way: Way, position: Position) -> bool:
     return all(fate is not None and fate.verdict in ("same", "moves") for fate in fates)
 
 
+def check_sense(way: Way, user: RandomUser) -> None:
+    """Nothing was said or asked for with a value that is not there: what a place needs was there."""
+    for reply in user.playing.replies:
+        complete = any(there.fullmatch(reply.text) for there, _ in sayings(way.case, way.new))
+        assert complete or not any(empty.fullmatch(reply.text) for _, empty in sayings(way.case, way.new)), reply.text
+    program = user.playing.program
+    shapes = Shapes(program.records, program.zone, program.currency)
+    for command in user.playing.writes:
+        operation = program.services[command.service].operations[command.operation]
+        for parameter in operation.parameters:
+            value = command.arguments.get(parameter.name)
+            assert fits(parameter.type, value, shapes), (command.place, parameter.name, value)
+
+
 def check_values(crossing: Crossing, before: Position, after: Position) -> None:
     """Nothing that the new version can read was lost, unless `migrate` sets it."""
     for old, new in zip(before.runs, after.runs, strict=True):
@@ -198,7 +244,10 @@ def go_on(way: Way, seeds: range) -> None:
                 break
             if turn >= moment and not moved and user.position.expects == "user":
                 moved = moves(way, user)
+            user.playing.writes.clear()
             user.turn()
+            if moved:
+                check_sense(way, user)
 
 
 def moves(way: Way, user: RandomUser) -> bool:
