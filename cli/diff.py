@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flowc.cli.options import Color, ColorOption, ProjectOption, QuietOption
-from flowc.cli.projects import manifest_folder
+from flowc.cli.programs import compiled
+from flowc.cli.projects import manifest_folder, project_here
 from flowc.cli.terminal import Stop, Terminal
 
 if TYPE_CHECKING:
@@ -43,8 +44,10 @@ def diff(
     from flowc.compiler.compatibility import compare
 
     terminal = Terminal(color, quiet)
-    root = manifest_folder(project or Path.cwd()) or (project or Path.cwd())
-    before, after = program_at(old, root), program_at(new or str(root), root)
+    here = project_here(project) if project is not None or new is None else None
+    root = manifest_folder(project or Path.cwd()) or Path.cwd()
+    before = program_at(old, root)
+    after = compiled(here) if here is not None and new is None else program_at(new or "", root)
     if before.main not in after.flows and after.main not in before.flows:
         raise Stop(f"these are two bots: `{before.main}` and `{after.main}` have no flow in common")
     shown = _shown(before, after, compare(before, after), form, flow)

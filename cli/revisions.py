@@ -24,16 +24,27 @@ TEXTS: Final = (".flow", ".toml", ".txt", ".po")
 
 
 def program_at(name: str, root: Path, only: str | None = None) -> "Program":
-    """The program that `name` means: a bundle, a `.flow` file, a folder with a project, or a revision of the project in
-    `root`, which may be the one file `only`."""
+    """The program that `name` means: a bundle, a `.flow` file, a revision of the project in `root` (perhaps the one
+    file `only`), or a folder with a project. A folder that has the name of a revision is written `./NAME`."""
     at = Path(name)
-    if at.is_file() and at.suffix != ".flow":
-        return _bundle(at)
-    if at.exists():
+    if not name:
+        raise Stop("an empty name is no file and no revision")
+    if at.exists() and not at.is_dir():
+        return _file(at)
+    if at.is_dir() and (name.startswith("-") or _commit(name, root) is None):
         from flowc.cli.projects import opened
 
         return _compiled(opened(at), name)
     return _compiled(project_at(name, root, only), name)
+
+
+def _file(at: Path) -> "Program":
+    """A file of flows is text, anything else has to be a bundle."""
+    if at.suffix != ".flow":
+        return _bundle(at)
+    from flowc.cli.projects import opened
+
+    return _compiled(opened(at), str(at))
 
 
 def _bundle(at: Path) -> "Program":
@@ -83,12 +94,18 @@ def commit_of(revision: str, root: Path) -> str:
     """The commit that `revision` names, in hexadecimal. Raises Stop."""
     if revision.startswith("-"):
         raise Stop(f"`{revision}` is no revision: none begins with `-`")
-    found = _run(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
-    if found.returncode == 0:
-        return found.stdout.decode().strip()
+    found = _commit(revision, root)
+    if found is not None:
+        return found
     if _run(root, "rev-parse", "--git-dir").returncode != 0:
         raise Stop(f"there is no file `{revision}`, and `{root}` lies in no git repository")
     raise Stop(f"there is no file and no revision `{revision}`", help="`git tag` and `git log` show what there is")
+
+
+def _commit(revision: str, root: Path) -> str | None:
+    """The commit that `revision`, which does not look like an option, names here; None where it names none."""
+    found = _run(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+    return found.stdout.decode().strip() if found.returncode == 0 else None
 
 
 def _tree(root: Path, commit: str, prefix: str) -> Iterator[tuple[str, str]]:

@@ -72,7 +72,7 @@ class Crossing:
 
 
 def crossing(old: Program, new: Program) -> Crossing:
-    """Prepares the way from `old` to `new`. Takes as long as loading both."""
+    """Prepares the way from `old` to `new`. Takes a few times as long as loading them, so once for a pair."""
     pairs = {name: pair(old, new, flow) for name, flow in old.flows.items()}
     fated = {(name, place.name): fate_of(two, place) for name, two in pairs.items() for place in places(two.old.flow)}
     sets = {name: tuple(_set_line(line) for line in two.migrate.sets) for name, two in pairs.items()}

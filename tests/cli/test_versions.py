@@ -164,3 +164,20 @@ def test_what_is_allowed_is_silent(repository: Path) -> None:
     assert "FLW904" not in flowc("check", folder=repository).out
     (repository / "shop.flow").write_text(allowed + text("old"))
     assert "FLW904" in flowc("check", "--against", "HEAD", folder=repository).out
+
+
+def test_wrong_names_are_refused_in_a_sentence(repository: Path) -> None:
+    assert "no folder `nope`" in refused(flowc("diff", "HEAD", "--project", "nope", folder=repository))
+    assert "an empty name is no file" in refused(flowc("diff", "", folder=repository))
+    assert "no file and no revision `HEAD..HEAD`" in refused(flowc("diff", "HEAD..HEAD", folder=repository))
+    said = refused(flowc("diff", "HEAD", "--format", "svg", "--flow", "nope", folder=repository))
+    assert "not both versions have a flow `nope`" in said
+
+
+def test_a_revision_and_a_folder_of_one_name(repository: Path) -> None:
+    (repository / "release").mkdir()
+    (repository / "release" / "flowc.toml").write_text(SETTINGS)
+    (repository / "release" / "shop.flow").write_text(text("new"))
+    git(repository, "branch", "release")
+    assert "1.2.0 → 1.2.0" in flowc("diff", "HEAD", "release", folder=repository).out
+    assert "1.2.0 → 1.3.0" in flowc("diff", "HEAD", "./release", folder=repository).out
