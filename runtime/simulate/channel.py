@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 AGAIN_S: Final = 2.0
 GIVES_UP_S: Final = 20.0  # on one request; then the same is sent again
 EDGE_S: Final = 0.2
+LONGEST_THOUGHT_S: Final = 1800.0
 SCOPE: Final = "users"
 STREAM_S: Final = 60.0  # a stream is broken off after that, and begun again where it was
 
@@ -54,9 +55,9 @@ async def converse(world: "World", name: str, rng: Random) -> None:
 def _think_s(world: "World", address: Address, rng: Random) -> float:
     """How long a user thinks; some until a silence is over, and then say something just before or after its end."""
     one = world.book.kept(address)
-    dues = [timer.due_ms for timer in one.timers.get(one.current, ())]
-    if dues and world.faults.happens(world.faults.plan.edges):
-        return max(0.0, world.clock.until_s(min(dues)) + (rng.random() - 0.5) * EDGE_S)
+    waits = [world.clock.until_s(timer.due_ms) for timer in one.timers.get(one.current, ())]
+    if waits and min(waits) < LONGEST_THOUGHT_S and world.faults.happens(world.faults.plan.edges):
+        return max(0.0, min(waits) + (rng.random() - 0.5) * EDGE_S)
     return rng.expovariate(1 / world.faults.plan.think_s)
 
 
