@@ -98,6 +98,15 @@ class Stand(Struct, frozen=True):
         return self.row.owner != "" and pending.owner not in ("", self.row.owner)
 
 
+class Begun(Struct, frozen=True):
+    """A turn up to its first reads."""
+
+    stand: Stand
+    taken: Taken
+    step: Step
+    opens: bool
+
+
 class Made(Struct, frozen=True):
     """A turn that only has to be committed: `unit`, from a source that is known when it is."""
 
@@ -120,16 +129,43 @@ class Performer:
 
     async def turn(self, stand: Stand, pending: Pending, taking: Taking) -> Made:
         """Raises Fault, and whatever else a mistake of ours raises."""
-        begins = pending.body is not None and opens(stand.row, pending.body)
-        if begins:
-            stand = structs.replace(stand, position=None, deployed=self._around.current)
+        begins, stand = self._opened(stand, pending)
         taken = await self._taken(stand, pending.body, taking)
-        if stand.row.ended and not begins and not _is_result(pending):
+        return await self.completed(self._begun(stand, pending, taken, opens=begins), pending, taking)
+
+    def begin(self, stand: Stand, pending: Pending, body: MessageBody) -> Begun | None:
+        """The turn of a message up to its first reads; None where understanding has to be waited for. Raises as
+        `turn`."""
+        begins, stand = self._opened(stand, pending)
+        now_ms, moment = self._moment(stand.row)
+        understood, secret = NOT_UNDERSTOOD, False
+        if stand.position is None or stand.position.expects == "user":
+            wanted = asking(stand.deployed.loaded, stand.position)
+            heard = self._around.understanding.hear(Heard(body.text, moment.now), wanted)
+            if heard is None:
+                return None
+            understood = heard
+            secret = self._is_secret(stand, wanted, understood)
+        event = event_of(body, moment, stand.row.address, stand.position, understood)
+        return self._begun(stand, pending, Taken(event, moment, now_ms, secret), opens=begins)
+
+    def _opened(self, stand: Stand, pending: Pending) -> tuple[bool, Stand]:
+        """Whether the event begins an incarnation, and where it finds the conversation then."""
+        if pending.body is None or not opens(stand.row, pending.body):
+            return False, stand
+        return True, structs.replace(stand, position=None, deployed=self._around.current)
+
+    def _begun(self, stand: Stand, pending: Pending, taken: Taken, *, opens: bool) -> Begun:
+        if stand.row.ended and not opens and not _is_result(pending):
             step = _unhandled(stand)
-            taken.add(step)
-            return self._made(pending, taking.source(pending), stand, taken, step)
-        step = self._around.advance(stand.deployed.loaded, stand.position, taken.event)
+        else:
+            step = self._around.advance(stand.deployed.loaded, stand.position, taken.event)
         taken.add(step)
+        return Begun(stand, taken, step, opens)
+
+    async def completed(self, begun: Begun, pending: Pending, taking: Taking) -> Made:
+        """With all that the turn reads."""
+        stand, taken, step = begun.stand, begun.taken, begun.step
         while step.reads:
             seen: list[Seen] = []
             results = await self._read(stand, pending, step, taking, seen)
@@ -139,7 +175,11 @@ class Performer:
             taken.add(step)
         if stand.is_earlier and step.position is not None and step.position.expects != "write":
             step = structs.replace(step, position=closed(step.position), timers=(), continues=False, ended=True)
-        return self._made(pending, taking.source(pending), stand, taken, step, opens=begins)
+        return self._made(pending, taking.source(pending), stand, taken, step, opens=begun.opens)
+
+    def made(self, begun: Begun, pending: Pending, source: Source) -> Made:
+        """A turn that reads nothing."""
+        return self._made(pending, source, begun.stand, begun.taken, begun.step, opens=begun.opens)
 
     async def _taken(self, stand: Stand, body: Body | None, taking: Taking) -> Taken:
         now_ms, moment = self._moment(stand.row)
@@ -227,9 +267,7 @@ class Performer:
     def fault(self, stand: Stand, pending: Pending, source: Source, reason: str) -> Made:
         """The turn that sets an event aside."""
         of_message = pending.kind == "message"
-        begins = pending.body is not None and opens(stand.row, pending.body)
-        if begins:
-            stand = structs.replace(stand, position=None, deployed=self._around.current)
+        begins, stand = self._opened(stand, pending)
         now_ms, moment = self._moment(stand.row)
         taken = Taken(Faulted(moment, of_message, reason, _key_of(stand, pending)), moment, now_ms)
         dead = Dead(pending.kind, self._set_aside(stand, pending.body), reason, pending.tries)

@@ -9,8 +9,9 @@ a timer that is due (`timer`). Everything else is in the inbox before anybody is
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from functools import partial
 from typing import Final
 
 from msgspec.structs import replace
@@ -25,7 +26,7 @@ from flowc.runtime.engine.message import Sent, Turn
 from flowc.runtime.engine.pending import Pending, incoming_of
 from flowc.runtime.engine.perform import Made, Performer, Stand, with_source
 from flowc.runtime.engine.place import Place
-from flowc.runtime.engine.stored import DamagedBody
+from flowc.runtime.engine.stored import DamagedBody, MessageBody
 from flowc.runtime.engine.surroundings import Surroundings
 from flowc.runtime.engine.turn import MOST_TRIES, Fault, reason_of, rest_of, verdict
 from flowc.runtime.errors import StoreUnavailable
@@ -42,6 +43,7 @@ from flowc.runtime.store.rows import (
     InboxFull,
     Incoming,
     Known,
+    Loaded,
     Lost,
     Outcome,
     Receipt,
@@ -86,6 +88,7 @@ class Session:
         self._current: Pending | None = None
         self._chain: Chain | None = None
         self._task: asyncio.Task[None] | None = None
+        self._is_submitted = False  # the usual turn is on its way into the store, and no task waits for it
         self._place = Place(around, self._begin_to_run)
         self._woken = False
         self._is_fresh = False  # the guess was looked up after what is in hand came
@@ -93,7 +96,7 @@ class Session:
     @property
     def is_running(self) -> bool:
         """It runs, or stands in line to."""
-        return self._task is not None or self._place.is_wanted
+        return self._task is not None or self._is_submitted or self._place.is_wanted
 
     @property
     def is_idle(self) -> bool:
@@ -188,7 +191,8 @@ class Session:
         return None if self.stand is None else self.stand.row
 
     def _begin_to_run(self) -> None:
-        self._task = self._around.start(self._run())
+        if not self._took_at_once():
+            self._task = self._around.start(self._run())
 
     async def _stand_in_line(self) -> None:
         """Which class it has, and whose it is, may have to be looked up first."""
@@ -211,19 +215,33 @@ class Session:
 
     # --------------------------------------------------------------------------------------------------------- the loop
 
-    async def _run(self) -> None:
-        """Takes events until none can be taken."""
+    async def _run(self, first: Coroutine[None, None, None] | None = None) -> None:
+        """Takes events until none can be taken; before them ends the one that was begun."""
         try:
-            while await self._took_one() and self._has_more:
-                pass
-            self._answer_queued()
-            if self._around.is_stopping:
-                self.stop()
-        except StoreUnavailable as error:
-            self._lost_store(error.reason)
+            may_more = True
+            if first is not None:
+                await first
+                self._current, may_more = None, self._has_more
+            while may_more:
+                may_more = await self._took_one() and self._has_more
+            self._rest()
         except Exception as error:  # noqa: BLE001 - a mistake of ours here must not stop the other conversations
-            self._around.log("error", "conversation failed", {"error": type(error).__name__})
-            self._lost_store(f"a mistake of ours, {type(error).__name__}")
+            self._broke(error)
+        self._end()
+
+    def _rest(self) -> None:
+        """Nothing can be taken."""
+        self._answer_queued()
+        if self._around.is_stopping:
+            self.stop()
+
+    def _broke(self, error: Exception) -> None:
+        if isinstance(error, StoreUnavailable):
+            return self._lost_store(error.reason)
+        self._around.log("error", "conversation failed", {"error": type(error).__name__})
+        return self._lost_store(f"a mistake of ours, {type(error).__name__}")
+
+    def _end(self) -> None:
         self._task = self._current = None
         self._place.leave()
         if self._woken or self._direct is not None:
@@ -265,17 +283,20 @@ class Session:
 
     async def _look_up(self) -> None:
         loaded = (await self._around.store.load([Wanted(self.address)]))[0]
-        self.stand = await self._performer.stand(loaded.row)
+        self._learn_where(loaded, await self._performer.stand(loaded.row))
+
+    def _learn_where(self, loaded: Loaded, stand: Stand) -> None:
+        self.stand = stand
         self._is_fresh = True
         self._inbox.learn(loaded.inbox, is_whole=True)
         numbers = {event.number for event in loaded.inbox}
         for pending in self._answers.queued():
             if pending.number not in numbers:  # taken: here, and its answer is under way, or by another server
                 self._around.start(self._answer_known(pending))
-        if not self.stand.continues:
+        if not stand.continues:
             for pending in self._answers.unfinished():
                 self._around.start(self._answer_known(pending))
-        if self._chain is not None and not self.stand.continues:
+        if self._chain is not None and not stand.continues:
             chain, self._chain = self._chain, None  # another server took its last turn
             chain.complete = False
             self._finish(chain)
@@ -381,34 +402,127 @@ class Session:
             await self._take(stand, pending)
         self.forget()
 
+    # --------------------------------------------------------------------------------------------------- the usual turn
+
+    def _took_at_once(self) -> bool:
+        """Takes the message that nearly all are: in hand, of a conversation that is known and waits, with nothing
+        before it. It needs no task of its own: until it reads, and while it is committed, there is nothing to wait
+        with. False: it is not so, and nothing was done."""
+        if self.stand is None:
+            self._look_at_once()
+        stand, direct = self.stand, self._direct
+        if stand is None or direct is None or not self._inbox.is_empty or self._results or stand.row.erased:
+            return False
+        body = direct.body
+        if type(body) is not MessageBody or stand.reads or direct.storing is not None or direct.number is not None:
+            return False
+        if stand.row.recent.find(direct.hash) is not None or stand.is_foreign(direct):
+            return False
+        if self._around.is_remote or verdict(stand.row, stand.position, body) != "take":
+            return False
+        self._current, self._next = direct, None
+        direct.tries += 1
+        try:
+            begun = self._performer.begin(stand, direct, body)
+            if begun is None:
+                direct.tries -= 1
+                return False
+            self._begins(direct)
+            made = None if begun.step.reads else self._performer.made(begun, direct, self.source(direct))
+        except Exception as error:  # noqa: BLE001 - a failed turn becomes a recorded event
+            self._fail_at_once(stand, direct, error)
+            return True
+        if made is None:
+            completing = self._performer.completed(begun, direct, self)
+            self._task = self._around.start(self._run(self._complete(stand, direct, completing)))
+        else:
+            self._submit(direct, made)
+        return True
+
+    def _look_at_once(self) -> None:
+        """Nobody was here before, as far as this server knows: where the store says the same, nothing is waited for."""
+        loaded = self._around.look_up(self.address)
+        if loaded is not None and loaded.row.turn == 0:
+            self._woken = False
+            self._learn_where(loaded, Stand(loaded.row, None, self._around.current))
+
+    def _fail_at_once(self, stand: Stand, pending: Pending, error: Exception) -> None:
+        if not pending.has_begun:
+            self._begins(pending)
+        made = self._failed(stand, pending, error)
+        if made is not None:
+            return self._submit(pending, made)
+        self.forget()
+        self._task = self._around.start(self._run())
+        return None
+
+    def _submit(self, pending: Pending, made: Made) -> None:
+        pending.submitted = self._is_submitted = True
+        self._around.submit(made.unit, partial(self._learned, pending, made))
+
+    def _learned(self, pending: Pending, made: Made, outcome: Outcome | Exception) -> None:
+        """What became of it."""
+        pending.submitted = self._is_submitted = False
+        if not isinstance(outcome, Committed):
+            self._task = self._around.start(self._run(self._unusual(pending, made, outcome)))
+            return
+        try:
+            self._committed(pending, made, made.unit, outcome)
+            if self._has_more:
+                self._current = None
+                self._task = self._around.start(self._run())
+                return
+            self._rest()
+        except Exception as error:  # noqa: BLE001 - a mistake of ours here must not stop the other conversations
+            self._broke(error)
+        self._end()
+
+    async def _unusual(self, pending: Pending, made: Made, outcome: Outcome | Exception) -> None:
+        if isinstance(outcome, Exception):
+            raise outcome
+        await self._learn(pending, made, made.unit, outcome)
+
     # ----------------------------------------------------------------------------------------------------------- a turn
 
     async def _take(self, stand: Stand, pending: Pending) -> None:
         if not await self._inbox.counted(pending):
             return self.forget()
+        self._begins(pending)
+        return await self._complete(stand, pending, self._performer.turn(stand, pending, self))
+
+    def _begins(self, pending: Pending) -> None:
         now = self._began_s = self._around.time.now()
         if pending is self._direct and not self._place.has_waited:
             self._around.admission.began(self._place.priority, now - pending.offered_s, now)
         for each in pending.merged:
             each.has_begun = True
         pending.has_begun = True
+
+    async def _complete(self, stand: Stand, pending: Pending, making: Coroutine[None, None, Made]) -> None:
         try:
             if pending.tries > MOST_TRIES:  # the process did not survive the third
+                making.close()
                 raise Fault("the event stopped the server")
-            made = await self._performer.turn(stand, pending, self)
+            made: Made | None = await making
         except StoreUnavailable:
             self._inbox.uncount(pending)
             raise
         except Exception as error:  # noqa: BLE001 - a failed turn becomes a recorded event
-            self._counts.failed(pending)
-            reason = reason_of(error)
-            told: dict[str, Fact] = {"tries": pending.tries, "kind": pending.kind, "error": reason}
-            self._around.log("error", "turn failed", {"conversation": conversation_hash(self.address), **told})
-            if pending.tries < MOST_TRIES and not isinstance(pending.body, DamagedBody):
-                self._keep_timer(pending)
-                return self.forget()
-            made = self._performer.fault(stand, pending, self.source(pending), reason)
+            made = self._failed(stand, pending, error)
+        if made is None:
+            return self.forget()
         return await self._commit(pending, made)
+
+    def _failed(self, stand: Stand, pending: Pending, error: Exception) -> Made | None:
+        """The turn that sets the event aside; None where it is to be tried again."""
+        self._counts.failed(pending)
+        reason = reason_of(error)
+        told: dict[str, Fact] = {"tries": pending.tries, "kind": pending.kind, "error": reason}
+        self._around.log("error", "turn failed", {"conversation": conversation_hash(self.address), **told})
+        if pending.tries < MOST_TRIES and not isinstance(pending.body, DamagedBody):
+            self._keep_timer(pending)
+            return None
+        return self._performer.fault(stand, pending, self.source(pending), reason)
 
     async def _commit(self, pending: Pending, made: Made) -> None:
         if pending.storing is not None:
@@ -420,20 +534,26 @@ class Session:
         unit = made.unit if pending.number is None else with_source(made.unit, self.source(pending))
         outcome = (await self._around.commit([unit]))[0]
         pending.submitted = False
+        return await self._learn(pending, made, unit, outcome)
+
+    async def _learn(self, pending: Pending, made: Made, unit: Unit, outcome: Outcome) -> None:
         match outcome:
-            case Committed(row=row, next=following):
-                self._consumed(pending)
-                self.stand = Stand(row, made.position, made.stand.deployed)
-                self._inbox.learn(() if following is None else (following,), is_whole=following is None)
-                if following is not None:
-                    self._inbox.count(following.number, following.tries)
-                self._counts.turn(made, pending, self._began_s, self._around.time.now())
-                self._follow(pending, made, unit)
+            case Committed():
+                self._committed(pending, made, unit, outcome)
             case Unfit(reason=reason) if made.unit.dead is None:
                 await self._commit(pending, self._performer.fault(made.stand, pending, self.source(pending), reason))
             case _:
                 self._not_committed(pending, outcome)
-        return None
+
+    def _committed(self, pending: Pending, made: Made, unit: Unit, committed: Committed) -> None:
+        following = committed.next
+        self._consumed(pending)
+        self.stand = Stand(committed.row, made.position, made.stand.deployed)
+        self._inbox.learn(() if following is None else (following,), is_whole=following is None)
+        if following is not None:
+            self._inbox.count(following.number, following.tries)
+        self._counts.turn(made, pending, self._began_s, self._around.time.now())
+        self._follow(pending, made, unit)
 
     def source(self, pending: Pending) -> Source:
         if pending.body is None:

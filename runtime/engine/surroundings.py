@@ -10,6 +10,7 @@ import anyio
 from flowc.runtime.engine.place import Place
 from flowc.runtime.engine.seal import Seal
 from flowc.runtime.engine.secrets import Secrets
+from flowc.runtime.errors import StoreUnavailable
 from flowc.runtime.kernel import Asking, LoadedProgram, Position, Step, advance
 from flowc.runtime.kernel.events import Event, Understood
 from flowc.runtime.policy.admission import Admission
@@ -19,7 +20,8 @@ from flowc.runtime.policy.places import Places
 from flowc.runtime.program import Program
 from flowc.runtime.services.port import Caller, Clock
 from flowc.runtime.store.port import Store
-from flowc.runtime.store.rows import Holder, Outcome, Unit
+from flowc.runtime.store.rows import Address, Holder, Loaded, Outcome, Unit, Wanted
+from flowc.runtime.store.sqlite import SqliteStore
 from flowc.runtime.telemetry import Log
 from flowc.runtime.telemetry.metrics import Metrics
 from flowc.runtime.telemetry.tracing import Tracing
@@ -30,10 +32,15 @@ MOST_TURNS: Final = 256  # that run at once: two groups of commits, one on its w
 
 Advance = Callable[[LoadedProgram, Position | None, Event], Step]
 Commit = Callable[[Sequence[Unit]], Awaitable[Sequence[Outcome]]]
+Learn = Callable[[Outcome | Exception], None]
 
 
 class Understanding(Protocol):
     """The chain of providers. Answers within their `within`; what nobody understands is empty."""
+
+    def hear(self, heard: Heard, asking: Asking) -> Understood | None:
+        """What needs no wait; None: `understand` is to be asked."""
+        ...
 
     async def understand(self, heard: Heard, asking: Asking) -> Understood: ...
 
@@ -79,6 +86,31 @@ class Surroundings:
 
     def __post_init__(self) -> None:
         self.commit = self.store.commit
+
+    def look_up(self, address: Address) -> Loaded | None:
+        """Where a conversation stands, as far as that needs no wait. Of SQLite's store itself; whoever stands around a
+        store sees `load`."""
+        if type(self.store) is not SqliteStore:
+            return None
+        try:
+            return self.store.look_up(Wanted(address))
+        except StoreUnavailable:
+            return None  # `load` meets it again, where it is waited for
+
+    def submit(self, unit: Unit, learn: Learn) -> None:
+        """Commits a unit that no task waits for."""
+        if type(self.store) is SqliteStore:
+            self.store.submit(unit, learn)
+        else:
+            self.start(self._submitted(unit, learn))
+
+    async def _submitted(self, unit: Unit, learn: Learn) -> None:
+        try:
+            (outcome,) = await self.commit([unit])
+        except Exception as error:  # noqa: BLE001 - whoever learns it decides what it means
+            learn(error)
+        else:
+            learn(outcome)
 
     def start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         """Runs in a task of the engine, which no client can cancel. `running` is what a task group is otherwise; one

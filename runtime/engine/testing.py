@@ -55,6 +55,10 @@ class Told:
     otherwise: Understanding
     next: Understood | None = None
 
+    def hear(self, heard: Heard, asking: Asking) -> Understood | None:
+        told, self.next = self.next, None
+        return told if told is not None else self.otherwise.hear(heard, asking)
+
     async def understand(self, heard: Heard, asking: Asking) -> Understood:
         told, self.next = self.next, None
         return told if told is not None else await self.otherwise.understand(heard, asking)

@@ -32,6 +32,9 @@ class TracedSession(Session):
         pending.around = Tracing.here()
         return super().offer(pending)
 
+    def _took_at_once(self) -> bool:
+        return False  # its spans are of the task that takes it
+
     async def _take(self, stand: Stand, pending: Pending) -> None:
         body = pending.body
         call = body.key if isinstance(body, ResultBody | SealedBody) else None
@@ -76,6 +79,9 @@ class TracedUnderstanding:
     def __init__(self, tracing: Tracing, understanding: Understanding) -> None:
         self._tracing = tracing
         self._understanding = understanding
+
+    def hear(self, heard: Heard, asking: Asking) -> Understood | None:
+        return None  # what is understood at once has its span too
 
     async def understand(self, heard: Heard, asking: Asking) -> Understood:
         with self._tracing.part("understand") as span:

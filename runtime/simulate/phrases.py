@@ -56,7 +56,11 @@ class Phrases:
             return self._value(rng.choice(wanted.slots), rng, now)
         return rng.choice(NOISE)
 
-    async def understand(self, heard: Heard, _asking: Asking) -> Understood:
+    async def understand(self, heard: Heard, asking: Asking) -> Understood:
+        """As `hear`, for who waits."""
+        return self.hear(heard, asking)
+
+    def hear(self, heard: Heard, _asking: Asking) -> Understood:
         """What was meant. Raises RuntimeError over a poisoned text."""
         if heard.text == POISON:
             raise RuntimeError(POISON)

@@ -4,7 +4,7 @@ import apsw
 
 from flowc.runtime.store import chain, commands, inbox, timers
 from flowc.runtime.store.overview import Summary
-from flowc.runtime.store.places import Columns, place_of
+from flowc.runtime.store.places import Columns, first_place, place_of
 from flowc.runtime.store.port import CLASSES
 from flowc.runtime.store.recent import EventHash, Recent
 from flowc.runtime.store.rows import Address, Loaded, Repetition, Row, Wanted, shard_of
@@ -15,6 +15,10 @@ SELECT incarnation, turn, at_ms, deployment, wait, priority, jobs, ended, erased
   EXISTS (SELECT 1 FROM command WHERE shard = ?2 AND address = ?3)
 FROM conversation WHERE place = ?1"""
 
+_NOBODY = """
+SELECT NOT EXISTS (SELECT 1 FROM conversation WHERE place = ?1)
+  AND NOT EXISTS (SELECT 1 FROM inbox WHERE shard = ?2 AND address = ?3)"""
+
 _RETIRED = """
 SELECT incarnation, turn, at_ms, deployment, wait, priority, jobs, ended, 0, owner, position, timers
 FROM retired WHERE shard = ? AND address = ? AND incarnation = ?"""
@@ -23,6 +27,8 @@ FROM retired WHERE shard = ? AND address = ? AND incarnation = ?"""
 def load(connection: apsw.Connection, wanted: Wanted) -> Loaded:
     """An empty row where nobody was, or where the wanted incarnation is no more."""
     address, shard = wanted.address, shard_of(wanted.address)
+    if connection.execute(_NOBODY, (first_place(address), shard, address)).get:
+        return Loaded(Row(address))
     place = place_of(connection, address)
     if place is None:
         waiting = inbox.waiting(connection, address, shard)

@@ -109,24 +109,33 @@ class SqliteStore:
 
     # ------------------------------------------------------------------------------------------------------------ turns
 
+    def look_up(self, wanted: Wanted) -> Loaded:
+        """As `load` of one."""
+        return self._read(lambda connection: loads.load(connection, wanted))
+
     async def load(self, wanted: Sequence[Wanted]) -> Sequence[Loaded]:
         return self._read(lambda connection: tuple(loads.load(connection, one) for one in wanted))
 
     async def commit(self, units: Sequence[Unit]) -> Sequence[Outcome]:
         now_ms = self._clock.now_ms()
-        jobs = [
-            Job(
-                partial(commit_unit, unit=unit, now_ms=now_ms, marks=self._marks),
-                unit.base.address,
-                UNIT_BYTES + _bytes_of(unit),
-            )
-            for unit in units
-        ]
         try:
-            answers = await self._writer.write(jobs)
+            answers = await self._writer.write([self._job(unit, now_ms) for unit in units])
         except StoreUnavailable:
             return tuple(Unknown() for _ in units)
         return tuple(map(_outcome, answers))
+
+    def submit(self, unit: Unit, learn: Callable[[Outcome | Exception], None]) -> None:
+        """As `commit` of one unit, for which no task waits: `learn` gets what that would answer or raise."""
+        job = self._job(unit, self._clock.now_ms())
+        job.learn = partial(_tell, learn)
+        try:
+            self._writer.submit(job)
+        except StoreUnavailable:
+            learn(Unknown())
+
+    def _job(self, unit: Unit, now_ms: int) -> Job[Outcome]:
+        run = partial(commit_unit, unit=unit, now_ms=now_ms, marks=self._marks)
+        return Job(run, unit.base.address, UNIT_BYTES + _bytes_of(unit))
 
     # ------------------------------------------------------------------------------------------------------------ inbox
 
@@ -344,6 +353,16 @@ def _outcome(answer: Outcome | BaseException) -> Outcome:
             return Unfit(str(answer))
         case _:
             raise answer
+
+
+def _tell(learn: Callable[[Outcome | Exception], None], answer: Outcome | BaseException | None) -> None:
+    assert answer is not None
+    try:
+        outcome = _outcome(answer)
+    except Exception as error:  # noqa: BLE001 - whoever learns it decides what it means
+        learn(error)
+    else:
+        learn(outcome)
 
 
 def _answered(answer: T | BaseException) -> T:

@@ -8,7 +8,7 @@ from msgspec import msgpack
 
 from flowc.runtime.policy.lanes import spaced_ms
 from flowc.runtime.store import inbox, outgoing, timers
-from flowc.runtime.store.places import Standing, standing
+from flowc.runtime.store.places import Standing, first_place, standing
 from flowc.runtime.store.port import RANK
 from flowc.runtime.store.recent import EventHash, Recent
 from flowc.runtime.store.rows import (
@@ -74,6 +74,10 @@ def commit_unit(connection: apsw.Connection, unit: Unit, now_ms: int, marks: Mar
         usual = _usual(connection, unit, mark, now_ms, marks)
         if usual is not None:
             return usual
+    elif base.turn == 0 and unit.opens:
+        first = _first(connection, unit, now_ms, marks)
+        if first is not None:
+            return first
     if unit.opens and not base.is_new:
         raise ValueError("a unit cannot open an incarnation where one lives")
     if not unit.opens and base.turn == 0:
@@ -284,6 +288,38 @@ def _usual(connection: apsw.Connection, unit: Unit, mark: Mark, now_ms: int, mar
     if unit.commands:
         _commands(connection, unit, mark.place, shard, now_ms)
     marks[base.address] = Mark(mark.place, last, look_ms)
+    return Committed(row)
+
+
+_FIRST = """
+INSERT INTO conversation (incarnation, turn, at_ms, deployment, wait, priority, jobs, ended, owner, look_ms, journal,
+  taken, timers, recent, position, place, address, erased)
+SELECT ?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,0 WHERE NOT EXISTS (SELECT 1 FROM inbox WHERE shard = ? AND address = ?)
+ON CONFLICT (place) DO NOTHING"""
+
+
+def _first(connection: apsw.Connection, unit: Unit, now_ms: int, marks: Marks) -> Committed | None:
+    """The first turn of an address, as nearly all are: by a message that came past an empty inbox. As `_usual`."""
+    base, source = unit.base, unit.source
+    if unit.settles is not None or unit.dead is not None or unit.pushes or not isinstance(source, Direct):
+        return None
+    event = source.event
+    if source.awaited or event.kind not in REMEMBERED:
+        return None
+    address, at_ms = base.address, unit.entry.now_ms
+    shard, place = shard_of(address), first_place(address)
+    row = _row(unit, at_ms, Recent().adding(event.hash, unit.incarnation, unit.turn, now_ms))
+    due_ms = min([timer.due_ms for timer in unit.timers]) if unit.timers else 0
+    last = _journal(connection, unit, 0, event.digest, at_ms)
+    connection.execute(_FIRST, (*_columns(row, due_ms, last, 0), place, address, shard, address))
+    if connection.changes() == 0:
+        connection.execute("DELETE FROM journal WHERE id = ?", (last,))
+        return None
+    if due_ms:
+        timers.look(connection, due_ms, shard, address, unit)
+    if unit.commands:
+        _commands(connection, unit, place, shard, now_ms)
+    remember(marks, address, Mark(place, last, due_ms))
     return Committed(row)
 
 

@@ -33,6 +33,8 @@ T = TypeVar("T")
 
 GROUP_JOBS: Final = 128
 GROUP_BYTES: Final = 1 << 20
+LEAST_ROUNDS: Final = 4  # of the loop, before a group is taken
+MOST_ROUNDS: Final = 8
 SLOW_S: Final = 0.005
 COPIED_PAGES: Final = 1000  # of the log, at a time, beside the commits
 LOG_PAGES: Final = 16_000  # then the log begins anew, for which the commits have to wait
@@ -40,13 +42,15 @@ LOG_PAGES: Final = 16_000  # then the log begins anew, for which the commits hav
 
 @dataclass(slots=True, eq=False)
 class Job(Generic[T]):
-    """Something to do in a transaction. Of two jobs with one `unit` address only the first goes into a group."""
+    """Something to do in a transaction. Of two jobs with one `unit` address only the first goes into a group. A caller
+    waits as `asked`, or is called: `learn` gets the answer, and must not raise."""
 
     run: Callable[[apsw.Connection], T]
     unit: str | None = None
     size_bytes: int = 0
     answer: T | BaseException | None = None
     asked: "Asked | None" = None
+    learn: "Callable[[T | BaseException | None], None] | None" = None
 
 
 @dataclass(slots=True, eq=False)
@@ -112,6 +116,13 @@ class Writer:
         await asked.future
         return [job.answer for job in jobs]  # type: ignore[misc]  # answered, or the future would not be done
 
+    def submit(self, job: Job[T]) -> None:
+        """For a job with `learn`. Raises StoreUnavailable."""
+        if self._closed:
+            raise StoreUnavailable("it was closed")
+        self._queue.append(job)  # type: ignore[arg-type]  # the queue does not care what a job answers
+        self._schedule(asyncio.get_running_loop())
+
     def reader(self) -> apsw.Connection:
         """For short reads on the loop: the writing connection, whose cache is warm, unless the thread has it."""
         if not self._busy:
@@ -157,10 +168,18 @@ class Writer:
     # ----------------------------------------------------------------------------------------------------------- groups
 
     def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
-        """The group is taken one round of the loop later, so whoever is ready joins it."""
+        """The group is taken some rounds of the loop later, so whoever is ready joins it."""
         if not self._scheduled and not self._busy:
             self._scheduled = True
-            loop.call_soon(self._flush, loop)
+            loop.call_soon(self._gather, loop, len(self._queue), 1)
+
+    def _gather(self, loop: asyncio.AbstractEventLoop, before: int, rounds: int) -> None:
+        """Waits as long as each round brings more: a turn that reads comes a few rounds after one that does not."""
+        waiting = len(self._queue)
+        if rounds < MOST_ROUNDS and (waiting > before or rounds < LEAST_ROUNDS) and waiting < GROUP_JOBS:
+            loop.call_soon(self._gather, loop, waiting, rounds + 1)
+        else:
+            self._flush(loop)
 
     def _flush(self, loop: asyncio.AbstractEventLoop) -> None:
         self._scheduled = False
@@ -205,13 +224,16 @@ class Writer:
             self.figures.groups += 1
             self.figures.jobs += len(group)
             self.figures.group_size.add(len(group))
+        self._relieve(loop, is_new=bool(group))  # first: who learns an answer may come with the next job
         for job in group:
+            if job.learn is not None:
+                job.learn(job.answer)
+                continue
             asked = job.asked
             assert asked is not None
             asked.open -= 1
             if asked.open == 0 and not asked.future.done():  # a caller that was cancelled does not listen
                 asked.future.set_result(None)
-        self._relieve(loop, is_new=bool(group))
         if self._queue:
             self._schedule(loop)
         elif self._idle is not None and not self._busy:

@@ -24,6 +24,11 @@ class Chain:
         self._others = tuple(others)
         self._clock = clock
 
+    def hear(self, heard: Heard, asking: Asking) -> Understood | None:
+        """As `understand`, where the rules are sure enough or all that there is; else None."""
+        best = self._rules.hear(heard, asking)
+        return best if not self._others or is_sure(best, asking) else None
+
     async def understand(self, heard: Heard, asking: Asking) -> Understood:
         """What the first provider that is sure enough says; else the surest of what was said. Values of all are
         kept, the earlier provider's where two found one for the same slot."""

@@ -66,6 +66,9 @@ class Ears:
     def __init__(self, chain: Chain) -> None:
         self._chain = chain
 
+    def hear(self, heard: Heard, asking: Asking) -> None:
+        """Nothing at once: it may stumble."""
+
     async def understand(self, heard: Heard, asking: Asking) -> Understood:
         if heard.text.startswith("poison"):
             raise RuntimeError(f"cannot read {heard.text!r}")
