@@ -2,9 +2,9 @@
 
 import apsw
 
-from flowc.runtime.store import chain, commands, inbox, timers
+from flowc.runtime.store import chain, commands, inbox, places, timers
 from flowc.runtime.store.overview import Summary
-from flowc.runtime.store.places import Columns, first_place, place_of
+from flowc.runtime.store.places import Columns, place_of
 from flowc.runtime.store.port import CLASSES
 from flowc.runtime.store.recent import EventHash, Recent
 from flowc.runtime.store.rows import Address, Loaded, Repetition, Row, Wanted, shard_of
@@ -27,7 +27,7 @@ FROM retired WHERE shard = ? AND address = ? AND incarnation = ?"""
 def load(connection: apsw.Connection, wanted: Wanted) -> Loaded:
     """An empty row where nobody was, or where the wanted incarnation is no more."""
     address, shard = wanted.address, shard_of(wanted.address)
-    if connection.execute(_NOBODY, (first_place(address), shard, address)).get:
+    if connection.execute(_NOBODY, (places.first_place(address), shard, address)).get:
         return Loaded(Row(address))
     place = place_of(connection, address)
     if place is None:

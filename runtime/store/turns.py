@@ -7,8 +7,8 @@ import apsw
 from msgspec import msgpack
 
 from flowc.runtime.policy.lanes import spaced_ms
-from flowc.runtime.store import inbox, outgoing, timers
-from flowc.runtime.store.places import Standing, first_place, standing
+from flowc.runtime.store import inbox, outgoing, places, timers
+from flowc.runtime.store.places import Standing, standing
 from flowc.runtime.store.port import RANK
 from flowc.runtime.store.recent import EventHash, Recent
 from flowc.runtime.store.rows import (
@@ -307,7 +307,7 @@ def _first(connection: apsw.Connection, unit: Unit, now_ms: int, marks: Marks) -
     if source.awaited or event.kind not in REMEMBERED:
         return None
     address, at_ms = base.address, unit.entry.now_ms
-    shard, place = shard_of(address), first_place(address)
+    shard, place = shard_of(address), places.first_place(address)
     row = _row(unit, at_ms, Recent().adding(event.hash, unit.incarnation, unit.turn, now_ms))
     due_ms = min([timer.due_ms for timer in unit.timers]) if unit.timers else 0
     last = _journal(connection, unit, 0, event.digest, at_ms)

@@ -52,7 +52,8 @@ async def test_a_retry_that_waits_holds_no_place_and_keeps_its_class(world: Worl
 async def test_a_service_that_refuses_is_left_alone_until_it_may_take_more(world: World) -> None:
     world.backends.script("pay", Later(30, "the breaker is open"), Succeeded("x"))
     async with world.serving() as server:
-        await deferring(server, "a", "b")
+        await deferring(server, "a")
+        await deferring(server, "b")
         assert len(world.backends.of("pay")) == 1
         await server.wait(29)
         assert len(world.backends.of("pay")) == 1
