@@ -9,12 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from msgspec import Struct
+
 from flowc.runtime.policy.places import Places, is_high
 from flowc.runtime.program import PriorityClass
 
 
-@dataclass(slots=True, eq=False)
-class Ticket:
+class Ticket(Struct, eq=False):
     """`place` is where its call stands now."""
 
     is_high: bool

@@ -327,22 +327,22 @@ def _first(connection: apsw.Connection, unit: Unit, now_ms: int, marks: Marks) -
 
 
 def _row(unit: Unit, at_ms: int, recent: Recent) -> Row:
-    forgets = unit.ended and unit.jobs == 0
-    base = unit.base
+    base, opens, ended = unit.base, unit.opens, unit.ended
     return Row(
-        address=base.address,
-        incarnation=unit.incarnation,
-        turn=unit.turn,
-        at_ms=at_ms,
-        deployment=unit.deployment,
-        wait=unit.wait,
-        priority=unit.priority,
-        jobs=unit.jobs,
-        ended=unit.ended,
-        owner=unit.owner if unit.opens else base.owner,
-        position=b"" if forgets else unit.position,
-        timers=unit.timers,
-        recent=recent,
+        base.address,
+        base.incarnation + 1 if opens else base.incarnation,
+        1 if opens else base.turn + 1,
+        at_ms,
+        unit.deployment,
+        unit.wait,
+        unit.priority,
+        unit.jobs,
+        ended,
+        False,
+        unit.owner if opens else base.owner,
+        b"" if ended and unit.jobs == 0 else unit.position,
+        unit.timers,
+        recent,
     )
 
 
@@ -352,14 +352,14 @@ INSERT INTO journal (previous, address, incarnation, turn, at_ms, deployment, en
 
 
 def _journal(connection: apsw.Connection, unit: Unit, previous: int, digest: bytes | None, at_ms: int) -> int:
-    entry = unit.entry
+    entry, base, opens = unit.entry, unit.base, unit.opens
     connection.execute(
         _JOURNAL,
         (
             previous,
-            unit.base.address,
-            unit.incarnation,
-            unit.turn,
+            base.address,
+            base.incarnation + 1 if opens else base.incarnation,
+            1 if opens else base.turn + 1,
             at_ms,
             unit.deployment,
             unit.ended,

@@ -21,6 +21,7 @@ from time import perf_counter
 from typing import Final, Generic, TypeVar
 
 import apsw
+from msgspec import Struct
 
 from flowc.runtime.errors import StoreError, StoreUnavailable
 from flowc.runtime.store.beside import Beside
@@ -40,8 +41,7 @@ COPIED_PAGES: Final = 1000  # of the log, at a time, beside the commits
 LOG_PAGES: Final = 16_000  # then the log begins anew, for which the commits have to wait
 
 
-@dataclass(slots=True, eq=False)
-class Job(Generic[T]):
+class Job(Struct, Generic[T], eq=False):
     """Something to do in a transaction. Of two jobs with one `unit` address only the first goes into a group. A caller
     waits as `asked`, or is called: `learn` gets the answer, and must not raise."""
 
@@ -53,8 +53,7 @@ class Job(Generic[T]):
     learn: "Callable[[T | BaseException | None], None] | None" = None
 
 
-@dataclass(slots=True, eq=False)
-class Asked:
+class Asked(Struct, eq=False):
     """Jobs that one caller waits for."""
 
     open: int
