@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import anyio
+import anyio.lowlevel
 import apsw
 import pytest
 from msgspec.structs import replace
@@ -147,6 +148,41 @@ async def test_many_callers_share_a_group_and_one_conversation_has_one_unit_in_i
     assert sum(isinstance(answer, Committed) for answer in outcomes) == 30
     assert sum(answer == Lost("turn") for answer in outcomes) == 30
     assert 2 <= store.figures.groups - groups <= 4
+
+
+async def test_who_comes_a_few_rounds_of_the_loop_later_is_in_the_same_group(store: SqliteStore) -> None:
+    rows = [await begun(store, Address(f"c{number}")) for number in range(3)]
+    groups = store.figures.groups
+
+    async def one(row: Row, rounds: int) -> None:
+        for _ in range(rounds):
+            await anyio.lowlevel.checkpoint()
+        assert isinstance(await outcome(store, unit(row, message("a", row.address))), Committed)
+
+    async with anyio.create_task_group() as tasks:
+        for rounds, row in enumerate(rows):
+            tasks.start_soon(one, row, rounds)
+    assert store.figures.groups - groups == 1
+
+
+async def test_who_does_not_wait_learns_what_became_of_a_unit(store: SqliteStore) -> None:
+    row = await begun(store)
+    learned: list[object] = []
+    good, again = unit(row, message("a")), unit(row, message("b"))
+    for each in (good, again, unit(row, message("c"), opens=True)):
+        store.submit(each, learned.append)
+        await committed(store, unit(await begun(store, Address(f"other{len(learned)}"))))
+    assert isinstance(learned[0], Committed)
+    assert learned[1] == Lost("turn")
+    assert isinstance(learned[2], ValueError)
+
+
+async def test_a_store_that_is_closed_tells_who_does_not_wait(tmp_path: Path) -> None:
+    async with sqlite_store(tmp_path / "closed.db", ManualClock()) as store:
+        row = await begun(store)
+    learned: list[object] = []
+    store.submit(unit(row, message("a")), learned.append)
+    assert learned == [Unknown()]
 
 
 async def test_a_caller_that_goes_away_cancels_nothing(store: SqliteStore) -> None:

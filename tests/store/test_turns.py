@@ -133,6 +133,16 @@ async def test_a_turn_not_from_the_inbox_commits_only_where_it_is_empty(store: S
     assert await outcome(store, unit(row, message("direct"))) == Behind(2)
 
 
+async def test_a_first_turn_commits_only_where_nothing_waits_and_nobody_was(store: Store) -> None:
+    await store.receive([event("waiting")], A)
+    first = unit(Row(ANNA), message("direct"), opens=True)
+    assert await outcome(store, first) == Behind(2)
+    assert (await row_of(store)).turn == 0
+    await committed(store, unit(Row(ANNA), FromInbox(1), opens=True))
+    assert await outcome(store, first) in (Lost("turn"), Lost("known"), Behind(2))
+    assert [row.turn for row in await store.journal(ANNA)] == [1]
+
+
 async def test_a_direct_event_finds_no_place_behind_twenty(store: Store) -> None:
     row = await begun(store)
     await store.receive([event(f"m{n}") for n in range(20)], A)
