@@ -19,16 +19,17 @@ CASES = sorted(path for path in FOLDERS.iterdir() if path.is_dir())
 each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
 
-@cache
 def version(case: Path, which: str) -> Program:
     """One of the two versions, which has no errors."""
     single, folder = case / f"{which}.flow", case / which
-    texts = (
-        {"bot.flow": single.read_text(encoding="utf-8")}
-        if single.is_file()
-        else {at.name: at.read_text(encoding="utf-8") for at in sorted(folder.iterdir())}
-    )
-    outcome = compile_project(Project.of_texts(texts))
+    files = {"bot.flow": single} if single.is_file() else {at.name: at for at in sorted(folder.iterdir())}
+    return compiled(tuple((name, at.read_text(encoding="utf-8")) for name, at in files.items()))
+
+
+@cache
+def compiled(texts: tuple[tuple[str, str], ...]) -> Program:
+    """Most folders have the same older version."""
+    outcome = compile_project(Project.of_texts(dict(texts)))
     assert outcome.program is not None, [each.message for each in outcome.diagnostics if each.level is Severity.ERROR]
     return outcome.program
 
