@@ -8,7 +8,7 @@ import pytest
 from golden import compare as compare_golden
 from syrupy.assertion import SnapshotAssertion
 
-from flowc.compiler.compatibility import Comparison, compare
+from flowc.compiler.compatibility import Comparison, Level, compare, raised
 from flowc.compiler.compile import compile_project
 from flowc.compiler.project import Project
 from flowc.dsl.diagnostic import Severity
@@ -67,3 +67,33 @@ def test_no_change_is_no_change(case: Path) -> None:
         compared = compare(program, program)
         assert (compared.level, compared.changes) == ("none", ())
         assert {each.verdict for each in compared.fates} == {"same"}
+
+
+def test_what_would_stay_is_blocked_where_its_version_cannot_run() -> None:
+    case = FOLDERS / "a-renamed-state"
+    compared = compare(version(case, "old"), version(case, "new"), runs=False)
+    fate = compared.fate("shop", "confirm.listen")
+    assert fate is not None
+    assert fate.verdict == "blocked"
+    assert {each.verdict for each in compared.fates} == {"same", "blocked"}
+    assert compared.fate("shop", "nowhere.listen") is None
+
+
+@pytest.mark.parametrize(
+    ("level", "expected"), [("none", "1.4.2"), ("patch", "1.4.3"), ("minor", "1.5.0"), ("major", "2.0.0")]
+)
+def test_the_next_version(level: Level, expected: str) -> None:
+    assert raised("1.4.2", level) == expected
+
+
+def test_the_main_flow_has_the_version_of_the_bot() -> None:
+    case = FOLDERS / "a-called-flow-takes-more"
+    compared = compare(version(case, "old"), version(case, "new"))
+    flows = {each.flow: each for each in compared.flows}
+    assert (flows["address"].level, flows["order"].level) == ("major", "major")
+    assert (flows["order"].smallest, flows["order"].is_honest) == ("2.0.0", False)
+    words = compare(*(version(FOLDERS / "words-of-a-called-flow", which) for which in ("old", "new")))
+    assert [(each.flow, each.level, each.is_honest) for each in words.flows] == [
+        ("order", "patch", True),
+        ("address", "patch", True),
+    ]

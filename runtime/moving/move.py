@@ -89,6 +89,8 @@ def move(way: Crossing, position: Position, now: datetime) -> Moved | Stays:
         return Stays(
             "it waits for a service or for people, and may move when it waits for the user again", for_now=True
         )
+    if any(not frame.wait for frame in position.frames):
+        return Stays("it was moved to the top of a state, and goes there at its next message", for_now=True)
     flows = {run.serial: run.flow for run in position.runs}
     stands = [(flows[frame.run], name) for frame in position.frames for name in (frame.wait, frame.back) if name]
     there = [*stands, *((job.flow, job.place) for job in position.deferred)]
