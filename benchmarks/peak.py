@@ -5,7 +5,9 @@ Everything is real: the backends are HTTP services in a process of their own wit
 (`shop/backends.py`), the coupled bot is an async handler behind uvicorn (`shop/coupled.py`), the flow
 (`shop/shop.flow`) runs under `flowc serve` with SQLite and full sync. The load is open (`shop/load.py`).
 
-`python benchmarks/peak.py [--quick]` writes `benchmarks/results/peak.md` and `peak.svg`.
+`python benchmarks/peak.py [--quick]` writes `benchmarks/results/peak.md` and `peak.svg`. With `--simulated` both bots
+run in simulated time before backends that are queues, and `peak_simulated.md` is written: what the two architectures
+do, whatever else the machine is doing.
 """
 
 import argparse
@@ -20,25 +22,18 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import pairwise
-from math import exp
 from pathlib import Path
 from typing import Any, Final, cast
 
 import uvloop
-from shop.arrivals import Arrival, Phase, arrivals
-from shop.backends import SPEEDS, Speed
+from shop.arrivals import Phase, arrivals
+from shop.backends import SPEEDS
 from shop.figures import Bot, Ran, goodput
-from shop.load import READ, Answer, Load, asked
+from shop.imagined import coupled_in_simulation, flowc_in_simulation
+from shop.load import READ, Load, asked
 from shop.processes import HOST, cpu_s, free_port, running
 from shop.report import Results, class_rows, picture, report, summary_row
 
-from flowc.compiler.compile import compile_project
-from flowc.compiler.project import open_project
-from flowc.runtime.kernel.events import User
-from flowc.runtime.simulate.crowd import Visit
-from flowc.runtime.simulate.forecast import forecast
-from flowc.runtime.simulate.profile import Delay, Operating
 from flowc.runtime.simulate.summary import percentile
 
 FOLDER: Final = Path(__file__).parent
@@ -49,7 +44,8 @@ LONGEST_DRAIN_S: Final = 300.0
 SAMPLED: Final = 100  # conversations whose promises are looked after
 STREAM_S: Final = 2.0
 BOTS: Final[tuple[Bot, ...]] = ("coupled", "flowc")
-Z95: Final = 1.6448536269514722  # of the normal distribution
+LOADS: Final = (0.5, 1.0, 2.0, 3.0, 4.0)
+IMAGINED: Final = {"coupled": coupled_in_simulation, "flowc": flowc_in_simulation}
 
 # ------------------------------------------------------------------------------------------------------------ processes
 
@@ -149,47 +145,15 @@ async def answers_said(port: int, conversation: str) -> int:
     return sum(READ.search(line) is not None for line in said)
 
 
-def foreseen(phases: Sequence[Phase], seed: int) -> Ran:
-    """What a simulation says of the same arrivals and backends."""
-    program = compile_project(open_project(SHOP)).program
-    assert program is not None
-    messages: dict[str, list[Arrival]] = {}
-    for each in arrivals(phases, seed):
-        messages.setdefault(each.conversation, []).append(each)
-    visits = [visit(of_one) for of_one in messages.values()]
-    operations = {
-        (service.name, operation): Operating(delay(SPEEDS[service.name]))
-        for service in program.services.values()
-        for operation in service.operations
-    }
-    found = forecast(program, visits, operations, {name: speed.places for name, speed in SPEEDS.items()}, seed=seed)
-    classes = {conversation: of_one[0].priority for conversation, of_one in messages.items()}
-    answers = tuple(
-        Answer(each.at_s, each.conversation, classes[each.conversation], "fresh", each.first_s, each.done_s, 200)
-        for each in found.heard
-    )
-    return Ran("foreseen", tuple(phases), answers, tuple(sorted(job.at_s for job in found.jobs)), len(found.jobs))
-
-
-def visit(messages: Sequence[Arrival]) -> Visit:
-    waits = [0.0, *(later.at_s - earlier.at_s for earlier, later in pairwise(messages))]
-    said = tuple(zip(waits, (each.text for each in messages), strict=True))
-    first = messages[0]
-    return Visit(first.at_s, first.conversation, User(id=first.customer), said, is_open=True)
-
-
-def delay(speed: Speed) -> Delay:
-    return Delay(speed.median_s, speed.median_s * exp(Z95 * speed.spread))
-
-
 # ----------------------------------------------------------------------------------------------------------------- main
 
 
-def swept(bot: Bot, times: Sequence[float], seconds: float, seed: int) -> dict[float, float]:
+def swept(bot: Bot, seconds: float, seed: int, *, simulated: bool) -> dict[float, float]:
     """Goodput at each load, once it has settled."""
     found = {}
-    for each in times:
-        ran = run(bot, [Phase(seconds, CAPACITY * each)], seed, drain=False)
+    for each in LOADS:
+        phases = [Phase(seconds, CAPACITY * each)]
+        ran = IMAGINED[bot](phases, seed) if simulated else run(bot, phases, seed, drain=False)
         found[each] = goodput(ran, seconds / 3, seconds)
         print(f"{bot} at {each:g} times the capacity: {found[each]:.0f} true answers a second", flush=True)
     return found
@@ -214,6 +178,9 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a third of the time")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--bot", choices=BOTS, help="one of them only, without results")
+    parser.add_argument(
+        "--simulated", action="store_true", help="both in simulated time: what the machine adds is not in it"
+    )
     parser.add_argument("--dry", action="store_true", help="write no results")
     arguments = parser.parse_args()
     uvloop.install()
@@ -226,21 +193,25 @@ def main() -> None:
     if arguments.bot:
         show(run(arguments.bot, phases, arguments.seed))
         return
-    coupled = run("coupled", phases, arguments.seed)
-    show(coupled)
-    noticing = run("coupled", phases, arguments.seed, notices=True)
-    show(noticing)
-    flowc = run("flowc", phases, arguments.seed)
-    show(flowc)
-    times = (0.5, 1.0, 2.0, 3.0, 4.0)
-    sweep = {bot: swept(bot, times, 45 * scale, arguments.seed) for bot in BOTS}
-    found = Results(coupled, noticing, flowc, foreseen(phases, arguments.seed), sweep, CAPACITY, arguments.seed)
+    if arguments.simulated:
+        coupled, flowc = (IMAGINED[bot](phases, arguments.seed) for bot in BOTS)
+        noticing = foreseen = None
+    else:
+        coupled = run("coupled", phases, arguments.seed)
+        show(coupled)
+        noticing = run("coupled", phases, arguments.seed, notices=True)
+        show(noticing)
+        flowc = run("flowc", phases, arguments.seed)
+        show(flowc)
+        foreseen = flowc_in_simulation(phases, arguments.seed)
+    sweep = {bot: swept(bot, 45 * scale, arguments.seed, simulated=arguments.simulated) for bot in BOTS}
+    found = Results(coupled, noticing, flowc, foreseen, sweep, CAPACITY, arguments.seed)
     text = report(found, machine())
     print(text)
     if not arguments.dry:
-        results = FOLDER / "results"
-        (results / "peak.md").write_text(text, encoding="utf-8")
-        (results / "peak.svg").write_text(picture(coupled, flowc), encoding="utf-8")
+        name = FOLDER / "results" / ("peak_simulated" if arguments.simulated else "peak")
+        name.with_suffix(".md").write_text(text, encoding="utf-8")
+        name.with_suffix(".svg").write_text(picture(coupled, flowc), encoding="utf-8")
 
 
 if __name__ == "__main__":

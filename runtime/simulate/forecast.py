@@ -42,7 +42,8 @@ Ending = Literal["answered", "refused", "failed"]
 
 
 class Heard(Struct, frozen=True):
-    """What came of a message that was sent at `at_s`. `first_s` until the first words; `done_s` until all replies."""
+    """What came of a message that was sent at `at_s`. `first_s` until the first words; `done_s` until all replies,
+    which are of these `states`."""
 
     at_s: float
     conversation: str
@@ -50,6 +51,7 @@ class Heard(Struct, frozen=True):
     ending: Ending
     first_s: float
     done_s: float
+    states: tuple[str, ...] = ()
     handed_over: bool = False
 
 
@@ -190,7 +192,7 @@ class Crowd:
     async def _send(self, engine: Engine, message: Message) -> None:
         began, first = self.clock.now(), 0.0
         ending: Ending = "answered"
-        handed_over = False
+        handed_over, states = False, tuple[str, ...]()
         try:
             answer = await engine.accept(message)
             if isinstance(answer, Accepted):
@@ -198,12 +200,14 @@ class Crowd:
                 answer = await engine.handle(message)  # the same id: it is attached to the turns that run
             ending = "failed" if answer.outcome == "fault" else "answered"
             handed_over = answer.state == "handoff"
+            states = tuple(dict.fromkeys(reply.state for reply in answer.replies))
         except Refusal as refusal:
             ending = "refused" if refusal.status in (429, 503) else "failed"
         now = self.clock.now()
         row = (await self.store.load([Wanted(Address(message.conversation))]))[0].row
         times = (first or now) - began, now - began
-        self.found.heard.append(Heard(began, message.conversation, row.priority, ending, *times, handed_over))
+        heard = Heard(began, message.conversation, row.priority, ending, *times, states, handed_over)
+        self.found.heard.append(heard)
 
     async def _sample(self) -> None:
         while True:
