@@ -17,7 +17,9 @@ from test_compatibility import CASES, version
 
 from flowc.compiler.chats import EventStep, PassStep, PeopleStep, SayStep
 from flowc.compiler.compatibility import Comparison, compare
+from flowc.compiler.compile import compile_project
 from flowc.compiler.play import CONVERSATION, Playing
+from flowc.compiler.project import open_project
 from flowc.dsl.source import Span
 from flowc.runtime.kernel import LoadedProgram, Position, asking, load
 from flowc.runtime.kernel.events import (
@@ -35,6 +37,7 @@ from flowc.runtime.services.samples import sample
 from flowc.runtime.types import Choice
 from flowc.runtime.values import Shapes, Value, fits, plain_type
 
+ROOT = Path(__file__).parents[1]
 CONVERSATIONS = 2  # for each way
 MANY = 200
 TURNS = 20
@@ -267,3 +270,26 @@ def moves(way: Way, user: RandomUser) -> bool:
         user.playing.replies.clear()
         user.playing.act(user.says())
     return True
+
+
+SAMPLES = ["flows/employee_helpdesk", "flows/order_support", "flows/table_booking", "tests/programs/constructs.flow"]
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_the_same_version_changes_nothing(sample: str) -> None:
+    program = compile_project(open_project(ROOT / sample)).program
+    assert program is not None
+    same, ready, moved = crossing(program, program), load(program), 0
+    for seed in range(6):
+        user = RandomUser((sample, seed), ready)
+        for _ in range(TURNS):
+            if user.position.ended:
+                break
+            outcome = move(same, user.position, user.playing.now)
+            if user.position.expects == "user":
+                assert isinstance(outcome, Moved), outcome
+                assert outcome.position == user.position
+                assert all(after == to for after, to in outcome.timers.items())
+                moved += 1
+            user.turn()
+    assert moved > TURNS
