@@ -143,6 +143,8 @@ def as_next_version(project: "Project", outcome: "Outcome", older: str) -> tuple
     if outcome.model is None or outcome.model.main is None:
         return ()
     before = program_at(older, project.root or Path.cwd(), project.only)
+    if before.main not in outcome.model.flows and outcome.model.main not in before.flows:
+        raise Stop(f"`{older}` is another bot: its main flow is `{before.main}`, and here it is `{outcome.model.main}`")
     return check_against(outcome.model, before, outcome.sources)
 
 

@@ -148,6 +148,8 @@ def test_two_bots_are_not_compared(tmp_path: Path) -> None:
     (tmp_path / "other.flow").write_text('flow other 1.0.0\n\nstate start\n  say "Hello"\n  end\n')
     said = refused(flowc("diff", FOLDER / "old.flow", tmp_path / "other.flow"))
     assert "these are two bots" in said
+    said = refused(flowc("check", FOLDER / "old.flow", "--against", tmp_path / "other.flow"))
+    assert "is another bot: its main flow is `other`, and here it is `shop`" in said
 
 
 def test_the_documentation_shows_what_is_printed(repository: Path) -> None:
