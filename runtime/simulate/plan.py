@@ -27,6 +27,7 @@ FATES: tuple[tuple[Fate, float], ...] = (
 )
 
 
+MOST_DEATHS: Final = 12  # by chance, of a seed: servers that only ever die take no turns
 MOST_CROSSINGS: Final = 100_000  # of a seed, where a thousand is usual
 
 
@@ -125,7 +126,8 @@ class Faults:
         if self.is_over:
             return False
         self.places += 1
-        dies = self.places in self.plan.crashes or self.happens(self.plan.crash * share)
+        may_die = len(self.crashed_at) < MOST_DEATHS
+        dies = self.places in self.plan.crashes or (may_die and self.happens(self.plan.crash * share))
         if dies:
             self.crashed_at.append(self.places)
         return dies

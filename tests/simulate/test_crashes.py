@@ -59,6 +59,7 @@ def test_a_second_death_breaks_no_promise() -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("store", ["memory", "sqlite"])
 @pytest.mark.parametrize("name", list(SCENARIOS))
 def test_a_death_at_every_place_breaks_no_promise(name: str, store: Store) -> None:
@@ -66,6 +67,7 @@ def test_a_death_at_every_place_breaks_no_promise(name: str, store: Store) -> No
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize(("store", "step", "second"), [("memory", 1, 3), ("sqlite", 3, 29)])
 @pytest.mark.parametrize("name", list(SCENARIOS))
 def test_second_deaths_break_no_promise(name: str, store: Store, step: int, second: int) -> None:
