@@ -125,7 +125,8 @@ def surroundings(found: Results) -> tuple[str, ...]:
     if found.foreseen is None:
         return (
             "Both in simulated time: the backends are queues without a bound that do not notice that a caller has",
-            "gone; a turn of the flow takes 0.3 ms of its server, the coupled bot's own work takes no time.",
+            "gone; a turn of the flow takes 0.3 ms of its server, the coupled bot's own work takes no time. What came from the",
+            "cache is counted as fresh.",
         )
     return (
         "Real processes and HTTP on one machine; backends queue without a bound and do not notice that a caller has",
