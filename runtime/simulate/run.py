@@ -59,8 +59,10 @@ def run_plan(game: Game, seed: int, plan: Plan, rng: Random, *, logs: bool = Fal
         simulated(play(), SimulatedLoop(MOST_ROUNDS))
     except (Violation, Stuck) as error:
         violation = str(error)
+    finally:
+        for world in worlds:
+            world.close()
     [world] = worlds
-    world.close()
     if world.book.violations:
         violation = world.book.violations[0]
     return Ran(
