@@ -125,8 +125,8 @@ def surroundings(found: Results) -> tuple[str, ...]:
     if found.foreseen is None:
         return (
             "Both in simulated time: the backends are queues without a bound that do not notice that a caller has",
-            "gone; a turn of the flow takes 0.3 ms of its server, the coupled bot's own work takes no time. What came from the",
-            "cache is counted as fresh.",
+            "gone; a turn of the flow takes 0.3 ms of its server, the coupled bot's own work takes no time.",
+            "What came from the cache is counted as fresh.",
         )
     return (
         "Real processes and HTTP on one machine; backends queue without a bound and do not notice that a caller has",
@@ -173,7 +173,7 @@ def picture(coupled: Ran, flowc: Ran) -> str:
         for ran in (coupled, flowc)
     ]
     good = [Curve(ran.name, rates(good_times(ran), ran.seconds)) for ran in (coupled, flowc)]
-    came = Curve("messages that came", rates([each.at_s for each in flowc.answers], flowc.seconds))
+    came = Curve("messages", rates([each.at_s for each in flowc.answers], flowc.seconds))
     panels.append(Panel("true answers a second, in time or as promised", [*good, came]))
     return plot("A peak of three times the capacity", panels, [Span(*coupled.peak, "peak")])
 
