@@ -168,7 +168,7 @@ def _variables(two: Pair, place: Place, to: str) -> Iterator[Obstacle]:
     for name in sorted(kept & _kept(new, to) - needed - lines.keys()):
         if name != asked:
             yield from _retyped(two, new, name)
-    if place.kind == "choose":
+    if place.kind == new.kind(to) == "choose":  # what is offered
         name = place.name.rpartition(".")[2]
         if name not in needed:
             yield from _retyped(two, new, name)
