@@ -51,14 +51,19 @@ def loaded(case: Path, which: str) -> LoadedProgram:
 
 @dataclass(frozen=True)
 class Way:
-    """From one version of a folder to the other."""
+    """From one version of a folder to the other, or to one of another folder: two changes at once."""
 
     case: Path
     old: str
     new: str
+    other: Path | None = None
+
+    @property
+    def target(self) -> Path:
+        return self.other or self.case
 
     def __str__(self) -> str:
-        return f"{self.case.name}-{self.new}"
+        return f"{self.case.name}-{self.new}" if self.other is None else f"{self.case.name}-{self.other.name}"
 
 
 WAYS = [Way(case, old, new) for case in CASES for old, new in (("old", "new"), ("new", "old"))]
@@ -66,12 +71,12 @@ WAYS = [Way(case, old, new) for case in CASES for old, new in (("old", "new"), (
 
 @cache
 def prepared(way: Way) -> Crossing:
-    return crossing(version(way.case, way.old), version(way.case, way.new))
+    return crossing(version(way.case, way.old), version(way.target, way.new))
 
 
 @cache
 def plan(way: Way) -> Comparison:
-    return compare(version(way.case, way.old), version(way.case, way.new))
+    return compare(version(way.case, way.old), version(way.target, way.new))
 
 
 @cache
@@ -199,8 +204,8 @@ def expected(way: Way, position: Position) -> bool:
 def check_sense(way: Way, user: RandomUser) -> None:
     """Nothing was said or asked for with a value that is not there: what a place needs was there."""
     for reply in user.playing.replies:
-        complete = any(there.fullmatch(reply.text) for there, _ in sayings(way.case, way.new))
-        assert complete or not any(empty.fullmatch(reply.text) for _, empty in sayings(way.case, way.new)), reply.text
+        complete = any(there.fullmatch(reply.text) for there, _ in sayings(way.target, way.new))
+        assert complete or not any(empty.fullmatch(reply.text) for _, empty in sayings(way.target, way.new)), reply.text
     program = user.playing.program
     shapes = Shapes(program.records, program.zone, program.currency)
     for command in user.playing.writes:
@@ -237,6 +242,15 @@ def test_many_conversations_go_on_as_planned(way: Way) -> None:
     go_on(way, range(CONVERSATIONS, MANY))
 
 
+@pytest.mark.soak
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_two_changes_at_once(case: Path) -> None:
+    """From each folder to every other of the same bot."""
+    alike = [each for each in CASES if each != case and (each / "old").is_dir() == (case / "old").is_dir()]
+    for other in alike:
+        go_on(Way(case, "new", "new", other), range(2))
+
+
 def go_on(way: Way, seeds: range) -> None:
     """One conversation for each seed."""
     for seed in seeds:
@@ -264,7 +278,7 @@ def moves(way: Way, user: RandomUser) -> bool:
     check_values(prepared(way), before, outcome.position)
     user.playing.position = outcome.position
     user.playing.timers = {outcome.timers.get(after, after): due for after, due in user.playing.timers.items()}
-    user.move_to(loaded(way.case, way.new))
+    user.move_to(loaded(way.target, way.new))
     if outcome.at_top:
         user.playing.timers = {}
         user.playing.replies.clear()
