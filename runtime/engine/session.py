@@ -91,6 +91,7 @@ class Session:
         self._is_submitted = False  # the usual turn is on its way into the store, and no task waits for it
         self._place = Place(around, self._begin_to_run)
         self._woken = False
+        self._has_come = False  # something came into the inbox since it was looked up
         self._is_fresh = False  # the guess was looked up after what is in hand came
 
     @property
@@ -154,6 +155,7 @@ class Session:
 
     def look(self) -> None:
         """Something came into the inbox that we do not have in hand."""
+        self._has_come = True
         self._inbox.forget()
         self.wake()
 
@@ -282,6 +284,7 @@ class Session:
         return True
 
     async def _look_up(self) -> None:
+        self._has_come = False
         loaded = (await self._around.store.load([Wanted(self.address)]))[0]
         self._learn_where(loaded, await self._performer.stand(loaded.row))
 
@@ -289,6 +292,8 @@ class Session:
         self.stand = stand
         self._is_fresh = True
         self._inbox.learn(loaded.inbox, is_whole=True)
+        if self._has_come:  # perhaps after the look
+            self._inbox.forget()
         numbers = {event.number for event in loaded.inbox}
         for pending in self._answers.queued():
             if pending.number not in numbers:  # taken: here, and its answer is under way, or by another server
@@ -552,6 +557,8 @@ class Session:
         self._inbox.learn(() if following is None else (following,), is_whole=following is None)
         if following is not None:
             self._inbox.count(following.number, following.tries)
+        if self._has_come:  # perhaps after the commit, which then does not tell of it
+            self._inbox.forget()
         self._counts.turn(made, pending, self._began_s, self._around.time.now())
         self._follow(pending, made, unit)
 

@@ -208,7 +208,8 @@ class World:
         dues = [command.wait_ms for command in self.book.commands.values() if command.result is None]
         for one in self.book.of.values():
             dues += [timer.due_ms for timers in one.timers.values() for timer in timers]
-            if one.inbox and (one.position is None or one.position.expects != "people"):
+            is_with_people = one.position is not None and one.position.expects == "people"
+            if any(event.kind == "message" or not is_with_people for event in one.inbox.values()):
                 dues.append(rung_ms)
         return min([due if due > rung_ms else rung_ms + again_ms for due in dues if due >= 0], default=None)
 

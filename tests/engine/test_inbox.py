@@ -212,3 +212,16 @@ async def test_a_message_that_could_not_be_stored_during_its_reads_is_refused_on
             await asked
         await server.settle()
         assert server.engine.is_quiet
+
+
+async def test_a_message_that_came_before_a_commit_was_told_is_taken_after_it(world: World) -> None:
+    trouble = Trouble(world.store)
+    async with world.serving(trouble) as server:  # type: ignore[arg-type]  # as the store
+        await server.say("what")
+        trouble.answers = asyncio.Event()
+        first = server.saying("look")
+        await server.settle()
+        second = server.saying("look")
+        await server.settle()
+        trouble.answers.set()
+        assert (await first).replies[0].text == (await second).replies[0].text == "Found finded and othered."

@@ -217,6 +217,7 @@ class Trouble:
         self.before: list[Fail] = []
         self.after: list[Fail] = []
         self.gate: asyncio.Event | None = None
+        self.answers: asyncio.Event | None = None  # what is committed is told when it is set
         self.is_gone = False
         self.untold_tries = 0
 
@@ -245,6 +246,8 @@ class Trouble:
         if self.is_gone or any(_once(self.before, unit) for unit in units):
             return tuple(Unknown() for _ in units)
         outcomes = await self._store.commit(units)
+        if self.answers is not None:
+            await self.answers.wait()
         return tuple(Unknown() for _ in units) if any(_once(self.after, unit) for unit in units) else outcomes
 
 

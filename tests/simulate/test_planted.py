@@ -10,7 +10,13 @@ from flowc.runtime.simulate.run import run_seed
 
 pytestmark = pytest.mark.timeout(120)  # on a machine that has other things to do
 
-PLAYED_BY = {"a_starving_lane": "depot", "places_for_everybody": "depot", "limit_of_nobody": "depot"}
+PLAYED_BY = {
+    "double_probe": "depot",
+    "overtakes_the_inbox": "depot",
+    "a_starving_lane": "depot",
+    "places_for_everybody": "depot",
+    "limit_of_nobody": "depot",
+}
 MOST = 1000  # seeds; each is found within a hundred as things are
 
 
