@@ -52,7 +52,7 @@ from flowc.runtime.telemetry.tracing import Tracing
 from flowc.runtime.values import Malformed as MalformedValue
 from flowc.runtime.values import Shapes, Value, decode, from_json
 
-MOST_SESSIONS: Final = 10_000  # held in memory, 10 KB each; idle ones beyond go first. With 50,000 turns took a tenth longer
+MOST_SESSIONS: Final = 10_000  # held in memory, 10 KB each; idle ones beyond go first. 50,000 made turns a tenth slower
 DEFAULT_REPLY_WITHIN_MS: Final = 10_000
 DRAIN_S: Final = 30.0
 
