@@ -175,7 +175,7 @@ class Engine:
         if decision == "admit":
             await self._first_words(session, pending, answer)
         if not answer.done():
-            await session.store_now(pending)
+            await session.intake.store_now(pending)
         if answer.done():
             return answer.result()
         answer.add_done_callback(_heard_by_nobody)

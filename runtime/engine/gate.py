@@ -50,7 +50,7 @@ class Gate:
 
     async def _decided(self, session: Session, pending: Pending) -> Decision:
         """What admission says to a message."""
-        row = None if session.stand is None else session.stand.row
+        row = session.guess.row
         if row is None:
             loaded = await self._loaded(session, pending)
             if loaded.repetition is not None:

@@ -9,6 +9,7 @@ from typing import Final, Protocol
 from msgspec import Struct, structs
 
 from flowc.runtime.engine.pending import Pending
+from flowc.runtime.engine.place import Place
 from flowc.runtime.engine.stored import (
     Body,
     DamagedBody,
@@ -62,16 +63,13 @@ APOLOGY: Final = "Something on our side does not work just now."
 
 
 class Taking(Protocol):
-    """The conversation that takes the turn."""
+    """The conversation that takes the turn. `place` is given up while the turn waits for somebody else."""
+
+    place: Place
 
     def source(self, pending: Pending) -> Source: ...
 
     async def store_now(self, pending: Pending) -> None: ...
-
-    def rest(self) -> None:
-        """The turn waits for somebody else, and gives up its place to run until it goes on."""
-
-    def go_on(self) -> None: ...
 
 
 class Stand(Struct, frozen=True):
@@ -198,11 +196,11 @@ class Performer:
     async def _understood(self, heard: Heard, wanted: Asking, taking: Taking) -> Understood:
         if not self._around.is_remote:
             return await self._around.understanding.understand(heard, wanted)
-        taking.rest()
+        taking.place.rest()
         try:
             return await self._around.understanding.understand(heard, wanted)
         finally:
-            taking.go_on()
+            taking.place.go_on()
 
     def _moment(self, row: Row) -> tuple[int, Moment]:
         """The turn's time: the store's, but never before the conversation's last turn."""
@@ -243,11 +241,11 @@ class Performer:
         try:
             await asyncio.sleep(0)  # what is answered at once needs no clock
             if not all(task.done() for task in tasks):
-                taking.rest()
+                taking.place.rest()
                 try:
                     await self._wait_for(tasks, pending, taking)
                 finally:
-                    taking.go_on()
+                    taking.place.go_on()
             return tuple([await task for task in tasks])
         finally:
             for task in tasks:

@@ -15,6 +15,7 @@ from flowc.runtime.engine.perform import Stand
 from flowc.runtime.engine.session import Session
 from flowc.runtime.engine.stored import ResultBody, SealedBody
 from flowc.runtime.engine.surroundings import Advance, Commit, Surroundings, Understanding
+from flowc.runtime.engine.taker import Taker
 from flowc.runtime.kernel import Asking, LoadedProgram, Position, Step
 from flowc.runtime.kernel.events import CallFailure, CallResult, Event, Understood
 from flowc.runtime.services.port import Call, Caller, Claim, Later
@@ -23,28 +24,31 @@ from flowc.runtime.telemetry.tracing import Attributes, Span, Tracing, conversat
 from flowc.runtime.understanding.port import Heard
 
 
-class TracedSession(Session):
+class TracedTaker(Taker):
     """Each of its turns is a trace."""
 
-    _last: Span | None = None
+    last: Span | None = None
+
+    async def take(self, stand: Stand, pending: Pending) -> None:
+        body = pending.body
+        call = body.key if isinstance(body, ResultBody | SealedBody) else None
+        facts = {"flowc.conversation": conversation_hash(stand.row.address), "flowc.from": stand.row.wait}
+        kind = "continued" if body is None else pending.kind
+        tracing = self.around.tracing
+        assert tracing is not None
+        before = self.last if body is None else None
+        with tracing.turn(kind, pending.around, call=call, before=before, attributes=facts) as self.last:
+            await super().take(stand, pending)
+
+
+class TracedSession(Session):
+    """An event comes with the trace of its sender."""
+
+    kind_of_taker = TracedTaker
 
     def offer(self, pending: Pending) -> asyncio.Future[Turn]:
         pending.around = Tracing.here()
         return super().offer(pending)
-
-    def _took_at_once(self) -> bool:
-        return False  # its spans are of the task that takes it
-
-    async def _take(self, stand: Stand, pending: Pending) -> None:
-        body = pending.body
-        call = body.key if isinstance(body, ResultBody | SealedBody) else None
-        facts = {"flowc.conversation": conversation_hash(self.address), "flowc.from": stand.row.wait}
-        kind = "continued" if body is None else pending.kind
-        tracing = self._around.tracing
-        assert tracing is not None
-        before = self._last if body is None else None
-        with tracing.turn(kind, pending.around, call=call, before=before, attributes=facts) as self._last:
-            await super()._take(stand, pending)
 
 
 def traced_advance(tracing: Tracing, advance: Advance) -> Advance:

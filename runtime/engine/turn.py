@@ -1,7 +1,7 @@
 """What a turn decides, apart from doing it: which event may be taken, what `advance` gets, what the store is asked to
 commit.
 
-Pure. `flowc.runtime.engine.session` does what is decided here, and begins again at the look-up when the store says no.
+Pure. `flowc.runtime.engine.taker` does what is decided here, and begins again at the look-up when the store says no.
 """
 
 from collections.abc import Mapping

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Mapping
 import pytest
 from msgspec.structs import replace
 
-from flowc.runtime.engine import session, turn
+from flowc.runtime.engine import chooser, turn
 from flowc.runtime.engine.pending import Pending
 from flowc.runtime.engine.perform import Made
-from flowc.runtime.engine.session import Session
 from flowc.runtime.engine.stored import Body, TimerBody
+from flowc.runtime.engine.taker import Taker
 from flowc.runtime.kernel import Position
 from flowc.runtime.kernel.events import CallFailure, CallResult
 from flowc.runtime.kernel.running import Running
@@ -49,14 +49,14 @@ def lost_update(patch: pytest.MonkeyPatch) -> None:
 
 def effect_before_its_commit(patch: pytest.MonkeyPatch) -> None:
     """Commands begin with the turn, not after it."""
-    commit = Session._commit
+    commit = Taker._commit
 
-    async def eager(self: Session, pending: Pending, made: Made) -> None:
+    async def eager(self: Taker, pending: Pending, made: Made) -> None:
         if made.unit.commands:
-            self._begin(made.unit)
+            self.begin(made.unit)
         await commit(self, pending, made)
 
-    patch.setattr(Session, "_commit", eager)
+    patch.setattr(Taker, "_commit", eager)
 
 
 def key_of_the_attempt(patch: pytest.MonkeyPatch) -> None:
@@ -90,7 +90,7 @@ def timer_without_generation(patch: pytest.MonkeyPatch) -> None:
             return "take"
         return turn.verdict(row, position, body)
 
-    patch.setattr(session, "verdict", verdict)
+    patch.setattr(chooser, "verdict", verdict)
 
 
 def overtakes_the_inbox(patch: pytest.MonkeyPatch) -> None:
