@@ -7,7 +7,7 @@ from typing import Any
 import apsw
 
 from flowc.runtime.kernel.events import CommandKey
-from flowc.runtime.policy.lanes import Queue
+from flowc.runtime.policy.lanes import Queue, spaced_ms
 from flowc.runtime.store import inbox
 from flowc.runtime.store.places import Standing, standing
 from flowc.runtime.store.port import CLASSES, RANK
@@ -26,6 +26,7 @@ from flowc.runtime.store.rows import (
     Settlement,
     Start,
     StoredCommand,
+    Unit,
     shard_of,
 )
 
@@ -215,3 +216,57 @@ def _command(found: Sequence[Any]) -> StoredCommand:
         tenant,
         ready_ms,
     )
+
+
+_COMMAND = """
+INSERT INTO command (shard, address, key, incarnation, home, priority, wait_ms, started, attempt, server, deferred,
+  created_ms, until_ms, cause, spot, service, operation, body, tenant, ready_ms)
+VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"""
+
+
+def of_unit(connection: apsw.Connection, unit: Unit, home: int, shard: int, now_ms: int) -> None:
+    """Those that a turn settles and makes."""
+    address = unit.base.address
+    if unit.settles is not None:
+        connection.execute(
+            "DELETE FROM command WHERE shard = ? AND address = ? AND key = ?", (shard, address, unit.settles)
+        )
+    jobs = _jobs(connection, address, shard) if any(command.deferred for command in unit.commands) else 0
+    tenant = unit.owner if unit.opens else unit.base.owner
+    for command in unit.commands:
+        holder = command.holder
+        wait_ms = command.due_ms if holder is None else now_ms + holder.lease_ms
+        connection.execute(
+            _COMMAND,
+            (
+                shard,
+                address,
+                command.key,
+                unit.incarnation,
+                home,
+                RANK[command.priority],
+                wait_ms,
+                holder is not None,
+                0 if holder is None else 1,
+                None if holder is None else holder.server,
+                command.deferred,
+                now_ms,
+                command.until_ms,
+                unit.cause,
+                command.place,
+                command.service,
+                command.operation,
+                command.body,
+                tenant,
+                spaced_ms(wait_ms, jobs) if command.deferred else wait_ms,
+            ),
+        )
+        jobs += command.deferred
+
+
+def _jobs(connection: apsw.Connection, address: Address, shard: int) -> int:
+    """How many of the conversation are outstanding."""
+    count: int = connection.execute(
+        "SELECT count(*) FROM command WHERE shard = ? AND address = ? AND deferred", (shard, address)
+    ).get
+    return count

@@ -6,8 +6,7 @@ from typing import Final, NamedTuple, TypeAlias, assert_never
 import apsw
 from msgspec import msgpack
 
-from flowc.runtime.policy.lanes import spaced_ms
-from flowc.runtime.store import inbox, outgoing, places, timers
+from flowc.runtime.store import commands, inbox, outgoing, places, timers
 from flowc.runtime.store.places import Standing, standing
 from flowc.runtime.store.port import RANK
 from flowc.runtime.store.recent import EventHash, Recent
@@ -216,7 +215,7 @@ def _write(
         )
         home, look_ms = found.place, found.look_ms
     if unit.commands or unit.settles is not None:
-        _commands(connection, unit, home, shard, now_ms)
+        commands.of_unit(connection, unit, home, shard, now_ms)
     if unit.dead is not None:
         _dead(connection, unit, unit.dead, shard, at_ms)
     sends = unit.pushes and outgoing.push(connection, base.address, shard, previous, unit.holder, now_ms)
@@ -286,7 +285,7 @@ def _usual(connection: apsw.Connection, unit: Unit, mark: Mark, now_ms: int, mar
     if is_sooner:
         timers.look(connection, due_ms, shard, base.address, unit)
     if unit.commands:
-        _commands(connection, unit, mark.place, shard, now_ms)
+        commands.of_unit(connection, unit, mark.place, shard, now_ms)
     marks[base.address] = Mark(mark.place, last, look_ms)
     return Committed(row)
 
@@ -318,7 +317,7 @@ def _first(connection: apsw.Connection, unit: Unit, now_ms: int, marks: Marks) -
     if due_ms:
         timers.look(connection, due_ms, shard, address, unit)
     if unit.commands:
-        _commands(connection, unit, place, shard, now_ms)
+        commands.of_unit(connection, unit, place, shard, now_ms)
     remember(marks, address, Mark(place, last, due_ms))
     return Committed(row)
 
@@ -447,59 +446,6 @@ def _update_retired(connection: apsw.Connection, unit: Unit, row: Row, look_ms: 
             *key,
         ),
     )
-
-
-_COMMAND = """
-INSERT INTO command (shard, address, key, incarnation, home, priority, wait_ms, started, attempt, server, deferred,
-  created_ms, until_ms, cause, spot, service, operation, body, tenant, ready_ms)
-VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"""
-
-
-def _commands(connection: apsw.Connection, unit: Unit, home: int, shard: int, now_ms: int) -> None:
-    address = unit.base.address
-    if unit.settles is not None:
-        connection.execute(
-            "DELETE FROM command WHERE shard = ? AND address = ? AND key = ?", (shard, address, unit.settles)
-        )
-    jobs = _jobs(connection, address, shard) if any(command.deferred for command in unit.commands) else 0
-    tenant = unit.owner if unit.opens else unit.base.owner
-    for command in unit.commands:
-        holder = command.holder
-        wait_ms = command.due_ms if holder is None else now_ms + holder.lease_ms
-        connection.execute(
-            _COMMAND,
-            (
-                shard,
-                address,
-                command.key,
-                unit.incarnation,
-                home,
-                RANK[command.priority],
-                wait_ms,
-                holder is not None,
-                0 if holder is None else 1,
-                None if holder is None else holder.server,
-                command.deferred,
-                now_ms,
-                command.until_ms,
-                unit.cause,
-                command.place,
-                command.service,
-                command.operation,
-                command.body,
-                tenant,
-                spaced_ms(wait_ms, jobs) if command.deferred else wait_ms,
-            ),
-        )
-        jobs += command.deferred
-
-
-def _jobs(connection: apsw.Connection, address: Address, shard: int) -> int:
-    """How many of the conversation are outstanding."""
-    count: int = connection.execute(
-        "SELECT count(*) FROM command WHERE shard = ? AND address = ? AND deferred", (shard, address)
-    ).get
-    return count
 
 
 def _dead(connection: apsw.Connection, unit: Unit, dead: Dead, shard: int, at_ms: int) -> None:
