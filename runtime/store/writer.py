@@ -36,7 +36,7 @@ GROUP_JOBS: Final = 128
 GROUP_BYTES: Final = 1 << 20
 LEAST_ROUNDS: Final = 4  # of the loop, before a group is taken
 MOST_ROUNDS: Final = 8
-SLOW_S: Final = 0.005
+SLOW_S: Final = 0.020
 COPIED_PAGES: Final = 1000  # of the log, at a time, beside the commits
 LOG_PAGES: Final = 16_000  # then the log begins anew, for which the commits have to wait
 
