@@ -18,7 +18,7 @@ from flowc.cli.options import (
 )
 from flowc.cli.projects import project_here
 from flowc.cli.stores import store_of
-from flowc.cli.terminal import FINDINGS, FINE, Stop, Terminal
+from flowc.cli.terminal import FINDINGS, FINE, Stop, Terminal, as_json
 
 if TYPE_CHECKING:
     from flowc.compiler.project import Project
@@ -141,9 +141,3 @@ def existing(project: "Project", env: str) -> Path:
     if not path.exists():
         raise Stop(f"there is no store at {path} yet", help="flowc serve makes it; --env names another environment")
     return path
-
-
-def as_json(told: object) -> str:
-    import json
-
-    return json.dumps(told, ensure_ascii=False)

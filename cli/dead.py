@@ -18,7 +18,7 @@ from flowc.cli.options import (
     QuietOption,
 )
 from flowc.cli.projects import project_here
-from flowc.cli.terminal import Stop, Terminal
+from flowc.cli.terminal import Stop, Terminal, as_json
 
 if TYPE_CHECKING:
     from flowc.runtime.operations import Told
@@ -153,9 +153,3 @@ def line(event: "Told") -> str:
     when = datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     tries = "1 try" if event["tries"] == 1 else f"{event['tries']} tries"
     return f"{event['conversation']} {event['turn']}  {when}  {event['kind']}, {tries}: {event['reason']}"
-
-
-def as_json(told: object) -> str:
-    import json
-
-    return json.dumps(told, ensure_ascii=False)

@@ -10,7 +10,7 @@ from flowc.cli.operate import me, operate
 from flowc.cli.options import Color, ColorOption, DryRunOption, EnvOption, JsonOption, ProjectOption, QuietOption
 from flowc.cli.programs import compiled
 from flowc.cli.projects import project_here
-from flowc.cli.terminal import Stop, Terminal
+from flowc.cli.terminal import Stop, Terminal, as_json
 
 if TYPE_CHECKING:
     from flowc.compiler.project import Project
@@ -134,9 +134,3 @@ def line(pause: dict[str, object]) -> str:
     at = f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
     state = "paused" if pause["rate"] is None else f"let out at {pause['rate']}/s"
     return f"{pause['service']} {state} since {at} by {pause['by']}"
-
-
-def as_json(pause: dict[str, object]) -> str:
-    import json
-
-    return json.dumps(pause, ensure_ascii=False)

@@ -7,7 +7,7 @@ from typing import TextIO
 
 from flowc.cli.options import Color
 
-__all__ = ["Stop", "Terminal"]
+__all__ = ["Stop", "Terminal", "as_json"]
 
 FINE, FINDINGS, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -63,3 +63,10 @@ class Terminal:
 
 
 BOLD, DIM, RED, GREEN, YELLOW, BLUE, CYAN = 1, 2, 31, 32, 33, 34, 36
+
+
+def as_json(told: object) -> str:
+    """One line for a program that reads what a command found."""
+    import json
+
+    return json.dumps(told, ensure_ascii=False)
